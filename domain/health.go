@@ -52,8 +52,5 @@ func (v Volume) Conditions(p Pool, found bool, prefix NQNPrefix, fencing Fencing
 	if want := v.Export(prefix, fencing); len(v.Record.Grants) > 0 && v.Row.Export != want {
 		add(Inaccessible, "ExportWrong", "the export differs from the record, the next publish sets it right")
 	}
-	if v.Unfenced() {
-		add(Degraded, "Unfenced", "a host without a grant of its own could connect")
-	}
 	return conditions
 }
