@@ -70,10 +70,15 @@ func (s Snapshot) Copied() Source {
 	return Source{Origin: Origin{FromSnapshot, s.ID.Name}, Size: s.Size, Content: s.Content, Pool: s.Pool}
 }
 
-// Copied returns the source of a clone.
-func (v Volume) Copied() (Source, error) {
+// Copied returns the source of a clone that will be used as a. Another file
+// system than the source's can not come out of copying its bytes.
+func (v Volume) Copied(a Access) (Source, error) {
 	if err := v.usable("clone"); err != nil {
 		return Source{}, err
+	}
+	if a != v.Record.Access {
+		return Source{}, Fail(Invalid, "clone", v.ID.String(),
+			"volume_capability %s: the source was made for %s", a, v.Record.Access)
 	}
 	return Source{
 		Origin: Origin{FromVolume, string(v.ID.Slot)}, Size: v.Row.Size, Content: v.CopyContent(),
