@@ -12,7 +12,9 @@ import (
 // List returns at most most volumes (0: all) and the token of the next page.
 func (c *Controller) List(ctx context.Context, token string, most int) ([]domain.Volume, string, error) {
 	l := lister[domain.Volume]{
-		page: func(ctx context.Context, a Array, p ports.Page) ([]domain.Volume, error) { return a.Volumes.List(ctx, p) },
+		page: func(ctx context.Context, a Array, p ports.Page) ([]domain.Volume, error) {
+			return a.Volumes.List(ctx, p)
+		},
 		key:  func(v domain.Volume) (domain.ArrayName, string) { return v.ID.Array, string(v.ID.Slot) },
 		keep: func(domain.Volume) bool { return true },
 	}

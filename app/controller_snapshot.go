@@ -133,7 +133,9 @@ func (c *Controller) ListSnapshots(ctx context.Context, f SnapshotFilter, token 
 		arrays = []Array{array}
 	}
 	l := lister[domain.Snapshot]{
-		page: func(ctx context.Context, a Array, p ports.Page) ([]domain.Snapshot, error) { return a.Snapshots.List(ctx, p) },
+		page: func(ctx context.Context, a Array, p ports.Page) ([]domain.Snapshot, error) {
+			return a.Snapshots.List(ctx, p)
+		},
 		key:  func(s domain.Snapshot) (domain.ArrayName, string) { return s.ID.Array, s.ID.Name },
 		keep: func(s domain.Snapshot) bool { return f.Source == nil || s.Source == f.Source.Slot },
 	}
