@@ -1,0 +1,112 @@
+package porttest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"git.srvlab.io/whiskey/rds-csi-driver/domain"
+)
+
+// must ends the test if what a test stands on is not so.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("got error %v (kind %s), want none", err, domain.KindOf(err))
+	}
+}
+
+// refused checks the kind of a refusal, and that its message says all of words.
+func refused(t *testing.T, err error, kind domain.Kind, words ...string) {
+	t.Helper()
+	if !domain.Is(err, kind) {
+		t.Fatalf("got error %v (kind %s), want kind %s", err, domain.KindOf(err), kind)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("got message %q, want it to name %q", err, word)
+		}
+	}
+}
+
+// ended checks that a call whose context has ended says so.
+func ended(t *testing.T, call func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := call(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v with an ended context, want context.Canceled in its chain", err)
+	}
+}
+
+// putBytes writes into an image behind everybody's back.
+func putBytes(t *testing.T, image string, offset domain.Size, data []byte) {
+	t.Helper()
+	f, err := os.OpenFile(image, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteAt(data, int64(offset))
+	must(t, errors.Join(err, f.Sync(), f.Close()))
+}
+
+// getBytes reads from an image.
+func getBytes(t *testing.T, image string, offset domain.Size, n int) []byte {
+	t.Helper()
+	f, err := os.Open(image)
+	must(t, err)
+	data := make([]byte, n)
+	_, err = f.ReadAt(data, int64(offset))
+	must(t, errors.Join(err, f.Close()))
+	return data
+}
+
+// fingerprint returns a hash of an image's bytes.
+func fingerprint(t *testing.T, image string) [sha256.Size]byte {
+	t.Helper()
+	f, err := os.Open(image)
+	must(t, err)
+	hash := sha256.New()
+	_, err = io.Copy(hash, f)
+	must(t, errors.Join(err, f.Close()))
+	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+// unchanged returns a check that the image's bytes are still what they are now.
+func unchanged(t *testing.T, image string) (check func()) {
+	t.Helper()
+	want := fingerprint(t, image)
+	return func() {
+		t.Helper()
+		if got := fingerprint(t, image); got != want {
+			t.Errorf("got another fingerprint of the image, want every byte as it was")
+		}
+	}
+}
+
+// copyImage copies an image and keeps its holes.
+func copyImage(t *testing.T, to, from string) {
+	t.Helper()
+	src, err := os.Open(from)
+	must(t, err)
+	dst, err := os.OpenFile(to, os.O_WRONLY, 0)
+	must(t, err)
+	buf := make([]byte, domain.MiB)
+	zero := make([]byte, domain.MiB)
+	for offset := int64(0); ; {
+		n, err := io.ReadFull(src, buf)
+		if n > 0 && !bytes.Equal(buf[:n], zero[:n]) {
+			_, err := dst.WriteAt(buf[:n], offset)
+			must(t, err)
+		}
+		offset += int64(n)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			must(t, errors.Join(dst.Truncate(offset), dst.Close(), src.Close()))
+			return
+		}
+		must(t, err)
+	}
+}
