@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
@@ -109,4 +110,21 @@ func copyImage(t *testing.T, to, from string) {
 		}
 		must(t, err)
 	}
+}
+
+// eventually asks until the answer is yes or patience is at its end.
+func eventually(t *testing.T, ask func() bool) bool {
+	t.Helper()
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ask() {
+		select {
+		case <-limit.C:
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
 }
