@@ -69,6 +69,8 @@ type Attachment struct {
 	Size   Size // the device has at least that
 	Format Format
 	Copy   bool // made from a snapshot or volume: the file system may be smaller
+	// ReadOnly: the grant is a reader's, also where the access mode is a writer's.
+	ReadOnly bool
 }
 
 // Attach returns the attachment of the node's grant; ok is false if it has
@@ -85,7 +87,7 @@ func (v Volume) Attach(node NodeID, prefix NQNPrefix, portals []Portal) (a Attac
 			NQN:     NQN{Prefix: prefix, Slot: v.ID.Slot, Epoch: v.Record.Epoch},
 			Portals: slices.Clone(portals), HostNQN: host.NQN(), HostID: host.UUID.String(), Timings: g.Timings,
 		},
-		Size: g.Size, Format: g.Format, Copy: v.Record.Origin.Kind != FromNothing,
+		Size: g.Size, Format: g.Format, Copy: v.Record.Origin.Kind != FromNothing, ReadOnly: g.Use.ReadOnly,
 	}, true
 }
 
@@ -99,7 +101,7 @@ func (a Attachment) Context() map[string]string {
 		"array": string(a.ID.Array), "slot": string(a.ID.Slot), "nqn": a.Target.NQN.String(),
 		"portals": strings.Join(portals, ","), "hostNQN": a.Target.HostNQN, "hostID": a.Target.HostID,
 		"size": strconv.FormatInt(int64(a.Size), 10), "format": a.Format.String(),
-		"copy": strconv.FormatBool(a.Copy),
+		"copy": strconv.FormatBool(a.Copy), "readOnly": strconv.FormatBool(a.ReadOnly),
 	}
 	for _, p := range a.Target.Timings.Pairs() {
 		c[p[0]] = p[1]
@@ -129,7 +131,8 @@ func ParseAttachment(prefix NQNPrefix, c map[string]string) (Attachment, error) 
 			return Attachment{}, Fail(Invalid, "parse publish context", "", "publish_context: %w", err)
 		}
 	}
-	a.Target.HostNQN, a.Target.HostID, a.Copy = c["hostNQN"], c["hostID"], c["copy"] == "true"
+	a.Target.HostNQN, a.Target.HostID = c["hostNQN"], c["hostID"]
+	a.Copy, a.ReadOnly = c["copy"] == "true", c["readOnly"] == "true"
 	if a.Target.NQN.Slot != a.ID.Slot {
 		return Attachment{}, Fail(Invalid, "parse publish context", "",
 			"publish_context.nqn %q is not of slot %s", c["nqn"], a.ID.Slot)

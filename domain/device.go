@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -22,6 +23,7 @@ type Controller struct {
 	NQN     NQN
 	HostNQN string
 	State   ControllerState
+	Portal  Portal // where it is connected to; zero if the fabric has no addresses
 }
 
 // A Device is a block device that was proved to be a volume's.
@@ -105,31 +107,38 @@ func superblockCopies(size Size) []Size {
 	}
 	// btrfs: fixed mirrors (BTRFS_SUPER_MIRROR_SHIFT).
 	offsets = append(offsets, 64*KiB, 64*MiB, 256*GiB)
-	// xfs: at the start of each allocation group, whose number mkfs chooses by
-	// size, stripes and processors; of 1 TiB at most each.
-	blocks := (size + blockBytes - 1) / blockBytes
-	for groups := Size(2); groups <= 32; groups++ {
-		for i := range groups {
-			offsets = append(offsets, i*((blocks+groups-1)/groups)*blockBytes)
+	return append(offsets, allocationGroups(size)...)
+}
+
+// allocationGroups returns where the allocation groups of an xfs may begin that
+// was made on a device of that size: a copy of its superblock lies at each.
+// mkfs.xfs divides by 4, on striped devices by 2 to 32 (rounded up), and newer
+// ones by the number of processors, but not to less than 4 GiB (rounded down);
+// a group has less than 2^28 blocks.
+func allocationGroups(size Size) []Size {
+	blocks := size / blockBytes
+	lengths := []Size{1<<28 - 1}
+	for groups := Size(2); groups <= max(32, min(256, size/(4*GiB))); groups++ {
+		lengths = append(lengths, blocks/groups)
+		if groups <= 32 && blocks%groups != 0 {
+			lengths = append(lengths, blocks/groups+1)
 		}
 	}
-	for offset := TiB; offset < size; offset += TiB {
-		offsets = append(offsets, offset)
+	var offsets []Size
+	for _, length := range lengths {
+		if length == 0 {
+			continue
+		}
+		for i := Size(1); i <= blocks/length; i++ {
+			offsets = append(offsets, i*length*blockBytes)
+		}
 	}
 	return offsets
 }
 
 // merge sorts extents, cuts them to size and joins those that touch.
 func merge(extents []Extent, size Size) []Extent {
-	slices.SortFunc(extents, func(a, b Extent) int {
-		switch {
-		case a.Offset < b.Offset:
-			return -1
-		case a.Offset > b.Offset:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(extents, func(a, b Extent) int { return cmp.Compare(a.Offset, b.Offset) })
 	var merged []Extent
 	for _, e := range extents {
 		e.Length = min(e.Length, size-e.Offset)
