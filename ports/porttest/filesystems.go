@@ -53,9 +53,9 @@ func probeCases() []hostCase {
 			}
 		}},
 		{"nothing is recognized in bytes without a meaning", func(t *testing.T, h Host) {
-			d := h.attached(t, 1, volumeSize)
-			putBytes(t, d.image, 8*domain.MiB, bytes.Repeat([]byte{0xa5}, 4096))
-			h.wantSignature(t, d, "")
+			image := newImage(t, volumeSize)
+			putBytes(t, image, 8*domain.MiB, bytes.Repeat([]byte{0xa5}, 4096))
+			h.wantSignature(t, h.attachImage(t, 1, image), "")
 		}},
 		{"a probe changes nothing", func(t *testing.T, h Host) {
 			d := h.attached(t, 1, volumeSize)
@@ -83,7 +83,7 @@ func probeCases() []hostCase {
 		{"a file system under a partition table is DataAtRisk and both are named", func(t *testing.T, h Host) {
 			d := h.withFileSystem(t, 1, domain.Ext4)
 			putDOS(t, d.image, sizeFor(domain.Ext4))
-			_, err := h.Filesystems.Probe(within(t), h.reread(t, d).device)
+			_, err := h.Filesystems.Probe(within(t), h.attachedCopy(t, 2, d).device)
 			refused(t, err, domain.DataAtRisk, "ext4", "dos")
 		}},
 		{"two file systems at once are DataAtRisk and both are named", twoFileSystems},
@@ -94,25 +94,18 @@ func probeCases() []hostCase {
 	}
 	for _, f := range foreignDisks() {
 		cases = append(cases, hostCase{f.signature + " is recognized", func(t *testing.T, h Host) {
-			d := h.attached(t, 1, volumeSize)
-			f.put(t, d.image, volumeSize)
-			h.wantSignature(t, d, f.signature)
+			image := newImage(t, volumeSize)
+			f.put(t, image, volumeSize)
+			h.wantSignature(t, h.attachImage(t, 1, image), f.signature)
 		}})
 	}
 	return cases
 }
 
-// reread attaches a copy of the disk, so that no cache of the kernel hides what
-// was put into the image.
-func (h Host) reread(t *testing.T, d disk) disk {
-	t.Helper()
-	return h.attachedCopy(t, 9, d)
-}
-
 func twoFileSystems(t *testing.T, h Host) {
-	d, other := h.withFileSystem(t, 1, domain.XFS), h.withFileSystem(t, 2, domain.Ext4)
+	d, other := h.withFileSystem(t, 1, domain.XFS), h.withFileSystem(t, 3, domain.Ext4)
 	putBytes(t, d.image, domain.KiB, getBytes(t, other.image, domain.KiB, 1024))
-	_, err := h.Filesystems.Probe(within(t), h.reread(t, d).device)
+	_, err := h.Filesystems.Probe(within(t), h.attachedCopy(t, 2, d).device)
 	refused(t, err, domain.DataAtRisk, "ext4", "xfs")
 }
 
@@ -131,7 +124,7 @@ func makeCases() []hostCase {
 		{"nothing is made under a file system and a partition table", func(t *testing.T, h Host) {
 			d := h.withFileSystem(t, 1, domain.Ext4)
 			putDOS(t, d.image, sizeFor(domain.Ext4))
-			h.refusesToMake(t, h.reread(t, d), domain.Ext4)
+			h.refusesToMake(t, h.attachedCopy(t, 2, d), domain.Ext4)
 		}},
 		{"nothing is made with a context that has ended", func(t *testing.T, h Host) {
 			d := h.attached(t, 1, sizeFor(domain.Ext4))
@@ -145,9 +138,9 @@ func makeCases() []hostCase {
 	for _, f := range foreignDisks() {
 		cases = append(cases, eachFileSystem("is not made over "+f.signature,
 			func(t *testing.T, h Host, a domain.Access) {
-				d := h.attached(t, 1, sizeFor(a))
-				f.put(t, d.image, sizeFor(a))
-				h.refusesToMake(t, d, a)
+				image := newImage(t, sizeFor(a))
+				f.put(t, image, sizeFor(a))
+				h.refusesToMake(t, h.attachImage(t, 1, image), a)
 			})...)
 	}
 	cases = append(cases, eachFileSystem("is made and recognized", func(t *testing.T, h Host, a domain.Access) {
@@ -209,7 +202,7 @@ func checkCases() []hostCase {
 		func(t *testing.T, h Host, a domain.Access) {
 			d := h.withFileSystem(t, 1, a)
 			damage(t, d.image)
-			d = h.reread(t, d)
+			d = h.attachedCopy(t, 2, d)
 			check := unchanged(t, d.image)
 			refused(t, h.Filesystems.Check(within(t), d.device, a), domain.DataAtRisk)
 			check()

@@ -218,7 +218,14 @@ func (h Host) prove(t *testing.T, nqn domain.NQN) ports.Device {
 // connected returns a disk of that size that is exported and connected.
 func (h Host) connected(t *testing.T, n byte, size domain.Size) disk {
 	t.Helper()
-	d := h.export(t, n, size)
+	return h.connectImage(t, n, newImage(t, size))
+}
+
+// connectImage exports an image and connects it.
+func (h Host) connectImage(t *testing.T, n byte, image string) disk {
+	t.Helper()
+	d := disk{nqn: h.newNQN(n), image: image}
+	must(t, h.Target.Export(d.nqn, d.image, h.HostNQN))
 	h.connect(t, d)
 	dev, err := h.Devices.Prove(within(t), d.nqn)
 	must(t, err)
@@ -227,33 +234,29 @@ func (h Host) connected(t *testing.T, n byte, size domain.Size) disk {
 	return d
 }
 
-// attached returns a disk of that size with a device, for suites that do not
-// care how it came.
-func (h Host) attached(t *testing.T, n byte, size domain.Size) disk {
+// attachImage makes an image a device, for suites that do not care how.
+func (h Host) attachImage(t *testing.T, n byte, image string) disk {
 	t.Helper()
 	if h.Attach == nil {
-		return h.connected(t, n, size)
+		return h.connectImage(t, n, image)
 	}
-	d := disk{nqn: h.newNQN(n), image: newImage(t, size)}
-	d.device = h.Attach(t, d.nqn, d.image)
-	return d
+	nqn := h.newNQN(n)
+	return disk{nqn: nqn, image: image, device: h.Attach(t, nqn, image)}
 }
 
-// attachedCopy returns a disk whose image holds the same bytes as from's now.
+// attached returns a disk of that size with a device.
+func (h Host) attached(t *testing.T, n byte, size domain.Size) disk {
+	t.Helper()
+	return h.attachImage(t, n, newImage(t, size))
+}
+
+// attachedCopy returns a disk whose image has the bytes that from's has now. No
+// cache of the host's has seen them.
 func (h Host) attachedCopy(t *testing.T, n byte, from disk) disk {
 	t.Helper()
-	d := disk{nqn: h.newNQN(n), image: newImage(t, 0)}
-	copyImage(t, d.image, from.image)
-	if h.Attach != nil {
-		d.device = h.Attach(t, d.nqn, d.image)
-		return d
-	}
-	must(t, h.Target.Export(d.nqn, d.image, h.HostNQN))
-	h.connect(t, d)
-	dev := h.prove(t, d.nqn)
-	d.device = dev.Identity()
-	must(t, dev.Close())
-	return d
+	image := newImage(t, 0)
+	copyImage(t, image, from.image)
+	return h.attachImage(t, n, image)
 }
 
 // grow makes the image larger and the host see it.
