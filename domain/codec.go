@@ -28,7 +28,8 @@ const keptName = 48
 // Encode returns the record as a comment of at most MaxRecord bytes. Too long,
 // it first loses the claim, then the end of the CSI name, both of which only
 // people read; a record that is still too long is Exhausted and must not be
-// written.
+// written. Neither must one that Decode would not read, such as one dated by a
+// clock that was never set: it would be damaged for ever.
 func (r Record) Encode() (string, error) {
 	text := r.encode()
 	if len(text) > MaxRecord {
@@ -42,6 +43,9 @@ func (r Record) Encode() (string, error) {
 	if len(text) > MaxRecord {
 		return "", Fail(Exhausted, "encode record", "",
 			"the volume's record would have %d bytes of %d: too many holders, or names too long", len(text), MaxRecord)
+	}
+	if again, ok := decode(text); !ok || again.encode() != text {
+		return "", Fail(Other, "encode record", "", "the volume's record could not be read back: %s", text)
 	}
 	return text, nil
 }
@@ -164,14 +168,14 @@ func decode(comment string) (r Record, ok bool) {
 	if !found || !isV1 || sum != checksum(body+"/") || len(comment) > 2*MaxRecord {
 		return Record{}, false
 	}
-	d := decoder{seen: map[string]bool{}}
+	d := newDecoder()
 	for pair := range strings.SplitSeq(strings.TrimSuffix(rest, "/"), "/") {
 		key, value, isPair := strings.Cut(pair, "=")
-		if !isPair || key == "" || key == checksumKey || !d.read(key, value) {
+		if !isPair || key == "" || escape(key) != key || key == checksumKey || !d.read(key, value) {
 			return Record{}, false
 		}
 	}
-	return d.record, d.complete()
+	return d.finish()
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -44,7 +44,7 @@ type Error struct {
 	Kind Kind
 	Op   string // what was tried: "admit", "disk add", "nvme connect"
 	ID   string // the object, as its owner writes it; may be empty
-	Err  error  // what happened and what to do; never nil
+	Err  error  // what happened and what to do
 }
 
 // Fail returns an *Error whose cause is formatted like fmt.Errorf, so that %w
@@ -55,10 +55,14 @@ func Fail(kind Kind, op, id, format string, args ...any) error {
 
 // Error returns "object: what happened"; the operation is left to the log.
 func (e *Error) Error() string {
-	if e.ID == "" {
-		return e.Err.Error()
+	text := e.Kind.String()
+	if e.Err != nil {
+		text = e.Err.Error()
 	}
-	return e.ID + ": " + e.Err.Error()
+	if e.ID == "" {
+		return text
+	}
+	return e.ID + ": " + text
 }
 
 // Unwrap returns the cause.

@@ -23,6 +23,9 @@ func (v Volume) Admit(a Ask) (Volume, error) {
 	if err := v.usable("admit"); err != nil {
 		return v, err
 	}
+	if _, ours := ParseNodeID(string(a.Node)); !ours {
+		return v, Fail(NotFound, "admit", v.ID.String(), "node_id %q names no node of this driver", a.Node)
+	}
 	if held, ok := v.Granted(a.Node); ok {
 		if held.Use == a.Use {
 			return v, nil
@@ -50,8 +53,7 @@ func (v Volume) Admit(a Ask) (Volume, error) {
 // admissible refuses an ask that does not go with the volume or its holders.
 func (v Volume) admissible(a Ask) error {
 	id := v.ID.String()
-	if (a.Use.Access == Block) != (v.Record.Access == Block) ||
-		(a.Use.Access != Block && a.Use.Access != v.Record.Access) {
+	if a.Use.Access != v.Record.Access {
 		return Fail(Invalid, "admit", id, "volume_capability %s: the volume was made for %s", a.Use.Access, v.Record.Access)
 	}
 	for _, held := range v.Record.Grants {
@@ -137,22 +139,27 @@ func (v Volume) Condemn(nonce string) (Volume, error) {
 }
 
 // Resize returns v grown to what r asks, v itself if it is large enough. A
-// volume above the limit is OutOfRange; no volume ever shrinks.
+// volume above the limit is OutOfRange; no volume ever shrinks. An image that is
+// smaller than its record has lost data: growing it would hide that.
 func (v Volume) Resize(r SizeRange, nonce string) (Volume, error) {
 	if err := v.usable("expand"); err != nil {
 		return v, err
 	}
-	now := max(v.Record.Size, v.Row.Size)
-	if r.Limit > 0 && now > r.Limit {
+	size := v.Row.Size
+	switch {
+	case size < v.Record.Size:
+		return v, Fail(DataAtRisk, "expand", v.ID.String(),
+			"the image has %s, its record says %s: an operator must look at it", size, v.Record.Size)
+	case r.Limit > 0 && size > r.Limit:
 		return v, Fail(OutOfRange, "expand", v.ID.String(),
-			"has %s, capacity_range.limit_bytes %d is below that and volumes never shrink", now, int64(r.Limit))
-	}
-	if now >= r.Required && v.Record.Size == v.Row.Size {
+			"has %s, capacity_range.limit_bytes %d is below that and volumes never shrink", size, int64(r.Limit))
+	case size >= r.Required && size == v.Record.Size:
 		return v, nil
-	}
-	size, err := SizeRange{Required: max(r.Required, now), Limit: r.Limit}.Choose(v.Record.Access.Least(), now)
-	if err != nil {
-		return v, err
+	case size < r.Required:
+		var err error
+		if size, err = r.Choose(v.Record.Access.Least(), size); err != nil {
+			return v, err
+		}
 	}
 	next := v.written(nonce)
 	next.Record.Size = size

@@ -32,7 +32,9 @@ func (v Volume) Conditions(p Pool, found bool, prefix NQNPrefix, fencing Fencing
 		return []Condition{NewCondition(Inaccessible, "RecordDamaged", "the record in the disk's comment is missing or broken")}
 	case Newer:
 		return []Condition{NewCondition(Degraded, "RecordNewer", "the record was written by a newer driver")}
-	case NotOurs, Ours:
+	case NotOurs:
+		return nil
+	case Ours:
 	}
 	var conditions []Condition
 	add := func(status HealthStatus, reason, message string) {
@@ -46,10 +48,13 @@ func (v Volume) Conditions(p Pool, found bool, prefix NQNPrefix, fencing Fencing
 	case !ok:
 		add(Degraded, "PoolDegraded", "pool "+p.Name+": "+reason)
 	}
-	if v.Row.Size < v.Record.Size {
+	if v.Row.Size < v.Record.Size && v.Record.State == Ready { // a copy grows last
 		add(DataLoss, "ImageShrunk", "the image has "+v.Row.Size.String()+", the record says "+v.Record.Size.String())
 	}
-	if want := v.Export(prefix, fencing); len(v.Record.Grants) > 0 && v.Row.Export != want {
+	switch want := v.Export(prefix, fencing); {
+	case !want.On && v.Row.Export.On:
+		add(Degraded, "ExportLeft", "exported although no node may hold it, an unpublish of any node sets it right")
+	case want.On && v.Row.Export != want:
 		add(Inaccessible, "ExportWrong", "the export differs from the record, the next publish sets it right")
 	}
 	return conditions

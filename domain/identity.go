@@ -175,9 +175,11 @@ func (h Handles) Parse(handle string) (id VolumeID, ok bool) {
 // ParseSlot returns the slot in a handle of either form, for a node, which
 // knows neither arrays nor which of them is the legacy one.
 func (h Handles) ParseSlot(handle string) (slot Slot, ok bool) {
-	_, bare, qualified := strings.Cut(handle, ":")
+	array, bare, qualified := strings.Cut(handle, ":")
 	if !qualified {
 		bare = handle
+	} else if _, err := ParseArrayName(array); err != nil {
+		return "", false
 	}
 	slot, err := ParseSlot(bare)
 	return slot, err == nil

@@ -39,13 +39,26 @@ type Room struct {
 // DefaultRoom promises no byte twice and keeps 5 % free.
 func DefaultRoom() Room { return Room{Overcommit: 1, Reserve: 0.05} }
 
-func (r Room) reserve(p Pool) Size { return Size(math.Ceil(float64(p.Total) * r.Reserve)) }
+func (r Room) reserve(p Pool) Size { return whole(math.Ceil(float64(p.Total) * r.Reserve)) }
+
+// whole returns n without its fraction: nothing if it is below zero or no
+// number, and never so much that two could not be subtracted.
+func whole(n float64) Size {
+	switch {
+	case n > math.MaxInt64/2:
+		return math.MaxInt64 / 2
+	case n > 0:
+		return Size(n)
+	default:
+		return 0
+	}
+}
 
 // Left returns the largest volume, or growth of one, that fits the pool: sums
 // of provisioned sizes stay below total × overcommit − reserve, and what is
 // allocated at once leaves the reserve free.
 func (r Room) Left(p Pool) Size {
-	promised := Size(math.Min(float64(p.Total)*r.Overcommit, math.MaxInt64/2)) - r.reserve(p) - p.Provisioned
+	promised := whole(float64(p.Total)*r.Overcommit) - r.reserve(p) - p.Provisioned
 	free := p.Free - r.reserve(p)
 	switch {
 	case free < 0:

@@ -3,6 +3,7 @@ package domain
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -52,21 +53,27 @@ func putInstant(put func(string, ...string), key string, t time.Time) {
 	}
 }
 
+// timingFields returns one field for each value that was given: its letter and
+// the number.
 func timingFields(t Timings) []string {
 	var fields []string
-	for _, p := range t.Pairs() {
-		fields = append(fields, p[0], p[1])
+	for i, v := range t {
+		if v.set {
+			fields = append(fields, timingTable[i].mark+strconv.Itoa(v.value))
+		}
 	}
 	return fields
 }
 
+// fields leaves out the access, which is the record's: eight readers on nodes
+// with long names have to fit.
 func (g Grant) fields() []string {
 	readOnly := "rw"
 	if g.Use.ReadOnly {
 		readOnly = "ro"
 	}
 	return append([]string{
-		string(g.Node), string(g.Use.Access), string(g.Use.Mode), readOnly,
+		string(g.Node), string(g.Use.Mode), readOnly,
 		formatInstant(g.Since), strconv.FormatInt(int64(g.Size), 10), g.Format.String(),
 	}, timingFields(g.Timings)...)
 }
@@ -74,78 +81,67 @@ func (g Grant) fields() []string {
 // A decoder collects the keys of one record.
 type decoder struct {
 	record Record
+	keys   map[string]func(fields []string) bool // what each known key sets
 	seen   map[string]bool
 }
 
 // read takes one pair; ok is false if a known key has a value that encode would
 // not have written, or comes twice.
 func (d *decoder) read(key, value string) (ok bool) {
-	if key != "grant" && d.seen[key] {
-		return false
-	}
-	d.seen[key] = true
 	fields, ok := split(value)
 	if !ok {
 		return false
 	}
-	if set, known := d.list()[key]; known {
-		return set(fields)
+	set, known := d.keys[key]
+	if !known {
+		d.record.unknown = append(d.record.unknown, [2]string{key, value})
+		return true
 	}
-	if set, known := d.single()[key]; known {
-		return len(fields) == 1 && fields[0] != "" && set(fields[0])
+	if d.seen[key] && key != "grant" {
+		return false
 	}
-	d.record.unknown = append(d.record.unknown, [2]string{key, value})
-	return true
+	d.seen[key] = true
+	return set(fields)
 }
 
-// single returns the setters of keys with one field.
-func (d *decoder) single() map[string]func(string) bool {
+func newDecoder() *decoder {
+	d := &decoder{seen: map[string]bool{}}
 	r := &d.record
-	return map[string]func(string) bool{
-		"owner":     func(s string) bool { r.Owner = Owner(s); return isBase32(s, 8) },
-		"name":      func(s string) bool { r.Name = s; return true },
-		"size":      setTo(&r.Size, ParseSize),
-		"access":    setTo(&r.Access, parseRecordAccess),
-		"pool":      setTo(&r.Pool, ParsePoolName),
-		"fsuuid":    func(s string) bool { r.PoolUUID = s; return true },
-		"array":     setTo(&r.Parameters.Array, ParseArrayName),
-		"inpool":    setTo(&r.Parameters.Pool, ParsePoolName),
-		"content":   setTo(&r.Content, ParseContent),
-		"state":     setOneOf(&r.State, Making, Ready, Deleting),
-		"epoch":     setTo(&r.Epoch, ParseEpoch),
-		"first":     setTo(&r.FirstGrant, parseInstant),
-		"lingering": func(s string) bool { r.Lingering = true; return s == "yes" },
-		"created":   setTo(&r.Created, parseInstant),
-		"nonce":     func(s string) bool { r.Nonce = s; return true },
+	d.keys = map[string]func([]string) bool{
+		"owner":     one(func(s string) bool { r.Owner = Owner(s); return isBase32(s, 8) }),
+		"name":      one(func(s string) bool { r.Name = s; return true }),
+		"pvc":       two(func(ns, name string) bool { r.Claim = Claim{ns, name}; return ns+name != "" }),
+		"size":      one(setTo(&r.Size, ParseSize)),
+		"access":    one(setTo(&r.Access, parseRecordAccess)),
+		"pool":      one(setTo(&r.Pool, ParsePoolName)),
+		"fsuuid":    one(func(s string) bool { r.PoolUUID = s; return true }),
+		"array":     one(setTo(&r.Parameters.Array, ParseArrayName)),
+		"inpool":    one(setTo(&r.Parameters.Pool, ParsePoolName)),
+		"param":     setTimings(&r.Parameters.Timings),
+		"timing":    setTimings(&r.Modified),
+		"content":   one(setTo(&r.Content, ParseContent)),
+		"state":     one(setOneOf(&r.State, Making, Ready, Deleting)),
+		"epoch":     one(setTo(&r.Epoch, ParseEpoch)),
+		"first":     one(setTo(&r.FirstGrant, parseInstant)),
+		"lingering": one(func(s string) bool { r.Lingering = true; return s == "yes" }),
+		"grant":     d.readGrant,
+		"origin": two(func(kind, name string) bool {
+			r.Origin.Name = name
+			return setOneOf(&r.Origin.Kind, FromSnapshot, FromVolume, Adopted)(kind)
+		}),
+		"created": one(setTo(&r.Created, parseInstant)),
+		"nonce":   one(func(s string) bool { r.Nonce = s; return true }),
 	}
+	return d
 }
 
-// list returns the setters of keys with several fields.
-func (d *decoder) list() map[string]func([]string) bool {
-	r := &d.record
-	return map[string]func([]string) bool{
-		"pvc": func(f []string) bool {
-			if len(f) != 2 {
-				return false
-			}
-			r.Claim = Claim{Namespace: f[0], Name: f[1]}
-			return true
-		},
-		"origin": func(f []string) bool {
-			if len(f) != 2 {
-				return false
-			}
-			r.Origin.Name = f[1]
-			return setOneOf(&r.Origin.Kind, FromSnapshot, FromVolume, Adopted)(f[0])
-		},
-		"param":  func(f []string) bool { return setTimings(&r.Parameters.Timings, f) },
-		"timing": func(f []string) bool { return setTimings(&r.Modified, f) },
-		"grant": func(f []string) bool {
-			g, ok := parseGrant(f)
-			r.Grants = append(r.Grants, g)
-			return ok
-		},
-	}
+// one makes set take a key that has a single field and never an empty one.
+func one(set func(string) bool) func([]string) bool {
+	return func(f []string) bool { return len(f) == 1 && f[0] != "" && set(f[0]) }
+}
+
+func two(set func(string, string) bool) func([]string) bool {
+	return func(f []string) bool { return len(f) == 2 && set(f[0], f[1]) }
 }
 
 func setTo[T any](into *T, parse func(string) (T, error)) func(string) bool {
@@ -163,17 +159,17 @@ func setOneOf[T ~string](into *T, allowed ...T) func(string) bool {
 	}
 }
 
-func setTimings(into *Timings, fields []string) bool {
-	if len(fields)%2 != 0 {
-		return false
-	}
-	for pair := range slices.Chunk(fields, 2) {
-		var err error
-		if *into, err = into.With(pair[0], pair[1]); err != nil {
-			return false
+func setTimings(into *Timings) func([]string) bool {
+	return func(fields []string) bool {
+		for _, field := range fields {
+			for _, row := range timingTable {
+				if text, ok := strings.CutPrefix(field, row.mark); ok {
+					*into, _ = into.With(row.key, text)
+				}
+			}
 		}
+		return slices.Equal(timingFields(*into), fields)
 	}
-	return slices.Equal(timingFields(*into), fields)
 }
 
 func parseRecordAccess(s string) (Access, error) {
@@ -183,35 +179,36 @@ func parseRecordAccess(s string) (Access, error) {
 	return ParseAccess(s)
 }
 
-func parseGrant(f []string) (g Grant, ok bool) {
-	if len(f) < 7 || f[3] != "rw" && f[3] != "ro" {
-		return Grant{}, false
+// readGrant takes a holder; its use is whole when the record is.
+func (d *decoder) readGrant(f []string) bool {
+	if len(f) < 6 || f[2] != "rw" && f[2] != "ro" {
+		return false
 	}
-	if _, ok := ParseNodeID(f[0]); !ok {
-		return Grant{}, false
-	}
-	access, accessErr := parseRecordAccess(f[1])
-	use, useErr := NewUse(access, Mode(f[2]), f[3] == "ro")
-	since, sinceErr := parseInstant(f[4])
-	size, sizeErr := ParseSize(f[5])
-	format, formatErr := ParseFormat(f[6])
-	g = Grant{Node: NodeID(f[0]), Use: use, Since: since, Size: size, Format: format}
-	for _, err := range []error{accessErr, useErr, sinceErr, sizeErr, formatErr} {
-		if err != nil {
-			return Grant{}, false
-		}
-	}
-	return g, setTimings(&g.Timings, f[7:])
+	_, isNode := ParseNodeID(f[0])
+	g := Grant{Node: NodeID(f[0]), Use: Use{Mode: Mode(f[1]), ReadOnly: f[2] == "ro"}}
+	ok := isNode && setTo(&g.Since, parseInstant)(f[3]) && setTo(&g.Size, ParseSize)(f[4]) &&
+		setTo(&g.Format, ParseFormat)(f[5]) && setTimings(&g.Timings)(f[6:])
+	d.record.Grants = append(d.record.Grants, g)
+	return ok
 }
 
-// complete reports whether the record says everything a decision needs. A
-// record with grants must name their epoch, or no export could be right.
-func (d *decoder) complete() bool {
+// finish returns the record if it says everything a decision needs. One with
+// grants must name their epoch, or no export could be right, and the first of
+// them, or a volume somebody holds would count as never written.
+func (d *decoder) finish() (r Record, ok bool) {
 	for _, key := range []string{"owner", "size", "access", "pool", "content", "state", "nonce"} {
 		if !d.seen[key] {
-			return false
+			return Record{}, false
 		}
 	}
-	r := d.record
-	return r.Size > 0 && (len(r.Grants) == 0 || r.Epoch != "" && r.State == Ready)
+	r = d.record
+	for i, g := range r.Grants {
+		use, err := NewUse(r.Access, g.Use.Mode, g.Use.ReadOnly)
+		if err != nil || use.ReadOnly != g.Use.ReadOnly {
+			return Record{}, false
+		}
+		r.Grants[i].Use = use
+	}
+	held := len(r.Grants) > 0
+	return r, r.Size > 0 && (!held || r.Epoch != "" && !r.FirstGrant.IsZero() && r.State == Ready)
 }

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ func ParameterKeys() []string {
 func ParseParameters(given map[string]string) (Parameters, Claim, error) {
 	var p Parameters
 	var claim Claim
-	for _, key := range slices.Sorted(mapKeys(given)) {
+	for _, key := range slices.Sorted(maps.Keys(given)) {
 		var err error
 		switch value := given[key]; {
 		case key == "array":
@@ -54,16 +55,6 @@ func ParseParameters(given map[string]string) (Parameters, Claim, error) {
 	return p, claim, nil
 }
 
-func mapKeys(m map[string]string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 func parseMigration(value string) error {
 	if value != "any" {
 		return Fail(Invalid, "parse parameters", "", "parameter migration %q: any is allowed", value)
@@ -74,7 +65,7 @@ func parseMigration(value string) error {
 // ParseMutable reads the parameters of a VolumeAttributesClass: timings only.
 func ParseMutable(given map[string]string) (Timings, error) {
 	var t Timings
-	for _, key := range slices.Sorted(mapKeys(given)) {
+	for _, key := range slices.Sorted(maps.Keys(given)) {
 		var err error
 		if t, err = t.With(key, given[key]); err != nil {
 			return Timings{}, Fail(Invalid, "parse mutable parameters", "", "mutable_%w", err)
@@ -119,7 +110,7 @@ func (v Volume) Satisfies(r VolumeRequest) error {
 	case have.State == Deleting:
 		return Fail(Busy, "create", r.Name, "a volume of that name is being deleted, ask again")
 	case !r.Range.Allows(have.Size):
-		return differs("size", int64(have.Size), r.Range)
+		return differs("size", have.Size, r.Range)
 	case have.Access != r.Access:
 		return differs("access", have.Access, r.Access)
 	case have.Origin != r.Origin:
@@ -154,9 +145,12 @@ type Source struct {
 	Pool    string
 }
 
-// NewPlan plans the volume that r asks for on pool p of array. source is zero
-// for a blank volume.
+// NewPlan plans the volume that r asks for on pool p of array. source is what
+// r.Origin names, zero for a blank volume.
 func NewPlan(cluster ClusterID, array ArrayName, p Pool, room Room, r VolumeRequest, source Source, now time.Time, nonce string) (Plan, error) {
+	if source.Origin != r.Origin {
+		return Plan{}, Fail(Other, "create", r.Name, "a copy of %v was asked for, not of %v", r.Origin, source.Origin)
+	}
 	size, err := r.size(source)
 	if err != nil {
 		return Plan{}, err
@@ -191,8 +185,12 @@ func (r VolumeRequest) size(source Source) (Size, error) {
 	return r.Range.Choose(least, DefaultSize)
 }
 
-// Done returns v, a copy whose image is complete, as Ready.
+// Done returns v, a copy whose image is complete, as Ready. A volume that is not
+// Making stays as it is: what is being deleted must not come back.
 func (v Volume) Done(nonce string) Volume {
+	if v.Record.State != Making {
+		return v
+	}
 	next := v.written(nonce)
 	next.Record.State = Ready
 	return next

@@ -82,9 +82,18 @@ func (r SizeRange) Allows(s Size) bool {
 	return s >= r.Required && (r.Limit == 0 || s <= r.Limit)
 }
 
-// Choose returns the size to make: the required bytes, at least least,
-// rounded up to whole MiB, or to 4 KiB where only that stays within the limit.
-// Without required bytes it is fallback, or the limit where that is smaller.
+// String returns the range in words.
+func (r SizeRange) String() string {
+	if r.Limit == 0 {
+		return "at least " + r.Required.String()
+	}
+	return r.Required.String() + " to " + r.Limit.String()
+}
+
+// Choose returns the size to make: the required bytes, at least least and 4
+// KiB, rounded up to whole MiB, or to 4 KiB where only that stays within the
+// limit. Without required bytes it is fallback, or the limit where that is
+// smaller.
 func (r SizeRange) Choose(least, fallback Size) (Size, error) {
 	want := r.Required
 	if want == 0 {
@@ -93,7 +102,7 @@ func (r SizeRange) Choose(least, fallback Size) (Size, error) {
 			want = r.Limit - r.Limit%(4*KiB)
 		}
 	}
-	want = max(want, least)
+	want = max(want, least, 4*KiB)
 	for _, unit := range []Size{MiB, 4 * KiB} {
 		size, err := want.RoundUp(unit)
 		if err == nil && (r.Limit == 0 || size <= r.Limit) {

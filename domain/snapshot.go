@@ -57,7 +57,7 @@ func (v Volume) PlanSnapshot(cluster ClusterID, name string, p Pool) (Snapshot, 
 	}
 	if v.Record.Origin.Kind == Adopted {
 		return Snapshot{}, Fail(Unsupported, "snapshot", v.ID.String(),
-			"an adopted image has no subvolume of its own: copy it into a new volume first")
+			"an adopted image has no subvolume of its own: copy its data inside a pod into a new volume")
 	}
 	return Snapshot{
 		ID: SnapshotID{Array: v.ID.Array, Name: cluster.SnapshotName(name)}, Source: v.ID.Slot,
@@ -79,6 +79,10 @@ func (v Volume) Copied(a Access) (Source, error) {
 	if a != v.Record.Access {
 		return Source{}, Fail(Invalid, "clone", v.ID.String(),
 			"volume_capability %s: the source was made for %s", a, v.Record.Access)
+	}
+	if v.Record.Origin.Kind == Adopted {
+		return Source{}, Fail(Invalid, "clone", v.ID.String(),
+			"volume_content_source: an adopted image has no subvolume of its own, copy its data inside a pod")
 	}
 	return Source{
 		Origin: Origin{FromVolume, string(v.ID.Slot)}, Size: v.Row.Size, Content: v.CopyContent(),

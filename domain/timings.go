@@ -23,15 +23,16 @@ const (
 
 var timingTable = [timingCount]struct {
 	key         string
+	mark        string // one letter for the key in records, where space is short
 	least, most int
 	byDefault   string // "" leaves it to the kernel
 }{
-	CtrlLossTmo:    {"ctrlLossTmo", -1, 86_400, "-1"},
-	ReconnectDelay: {"reconnectDelay", 1, 600, "2"},
-	KeepAliveTmo:   {"keepAliveTmo", 1, 600, "5"},
-	FastIOFailTmo:  {"fastIOFailTmo", 0, 86_400, ""},
-	NrIOQueues:     {"nrIOQueues", 1, 128, "4"},
-	QueueSize:      {"queueSize", 16, 1024, ""},
+	CtrlLossTmo:    {"ctrlLossTmo", "c", -1, 86_400, "-1"},
+	ReconnectDelay: {"reconnectDelay", "r", 1, 600, "2"},
+	KeepAliveTmo:   {"keepAliveTmo", "k", 1, 600, "5"},
+	FastIOFailTmo:  {"fastIOFailTmo", "f", 0, 86_400, ""},
+	NrIOQueues:     {"nrIOQueues", "n", 1, 128, "4"},
+	QueueSize:      {"queueSize", "q", 16, 1024, ""},
 }
 
 // Key returns the name of the timing in parameters and contexts.

@@ -188,8 +188,9 @@ func (v Volume) Export(prefix NQNPrefix, fencing Fencing) Export {
 		return e
 	}
 	e.On = true
-	if len(r.Grants) == 1 && fencing == FenceByHost {
+	if len(r.Grants) == 1 && fencing != FenceNone {
 		e.Host = r.Grants[0].Node.HostNQN()
+		e.On = e.Host != "" // an empty filter would admit everybody
 	}
 	return e
 }
