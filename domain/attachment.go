@@ -16,30 +16,47 @@ type Portal struct {
 // DefaultPort is NVMe/TCP's registered I/O port.
 const DefaultPort = 4420
 
-// ParsePortal reads "host", "host:port" or "[v6]:port".
+// ParsePortal reads "host", "host:port", "v6", "[v6]" or "[v6]:port".
 func ParsePortal(s string) (Portal, error) {
-	p := Portal{Host: s, Port: DefaultPort}
-	bare := strings.Count(s, ":") > 1 && !strings.HasPrefix(s, "[")
-	if colon := strings.LastIndexByte(s, ':'); colon >= 0 && !bare && !strings.HasSuffix(s, "]") {
-		port, err := strconv.ParseUint(s[colon+1:], 10, 16)
-		if err != nil || port == 0 {
-			return Portal{}, badPortal(s)
-		}
-		p = Portal{Host: s[:colon], Port: uint16(port)}
+	host, port, ok := splitPortal(s)
+	n, err := strconv.ParseUint(port, 10, 16)
+	if !ok || err != nil || n == 0 || !isAddress(host) && !isHostName(host) {
+		return Portal{}, Fail(Invalid, "parse portal", "",
+			"portal %q: an address or host name, with :port if it is not %d, is allowed", s, DefaultPort)
 	}
-	p.Host = strings.TrimSuffix(strings.TrimPrefix(p.Host, "["), "]")
-	if _, err := netip.ParseAddr(p.Host); err == nil {
-		return p, nil
-	}
-	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
-	if p.Host == "" || len(p.Host) > 253 || strings.Trim(p.Host, allowed) != "" {
-		return Portal{}, badPortal(s)
-	}
-	return p, nil
+	return Portal{Host: host, Port: uint16(n)}, nil
 }
 
-func badPortal(s string) error {
-	return Fail(Invalid, "parse portal", "", "portal %q: an address or host name, with :port if it is not 4420, is allowed", s)
+// splitPortal takes host and port apart; only IPv6 has brackets or more than
+// one colon.
+func splitPortal(s string) (host, port string, ok bool) {
+	standard := strconv.Itoa(DefaultPort)
+	bracketed, opened := strings.CutPrefix(s, "[")
+	switch {
+	case opened:
+		host, rest, closed := strings.Cut(bracketed, "]")
+		port, given := strings.CutPrefix(rest, ":")
+		if rest == "" {
+			port, given = standard, true
+		}
+		return host, port, closed && given && strings.Contains(host, ":")
+	case strings.Count(s, ":") == 1:
+		return strings.Cut(s, ":")
+	default:
+		return s, standard, true
+	}
+}
+
+// isAddress refuses zones that are not plain words: an address becomes part of
+// the options handed to the kernel, which commas separate.
+func isAddress(s string) bool {
+	a, err := netip.ParseAddr(s)
+	return err == nil && escape(a.Zone()) == a.Zone()
+}
+
+func isHostName(s string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
+	return s != "" && len(s) <= 253 && strings.Trim(s, allowed) == ""
 }
 
 // String returns "host:port", with brackets around IPv6.
@@ -89,76 +106,4 @@ func (v Volume) Attach(node NodeID, prefix NQNPrefix, portals []Portal) (a Attac
 		},
 		Size: g.Size, Format: g.Format, Copy: v.Record.Origin.Kind != FromNothing, ReadOnly: g.Use.ReadOnly,
 	}, true
-}
-
-// Context returns the attachment as a CSI publish context.
-func (a Attachment) Context() map[string]string {
-	portals := make([]string, len(a.Target.Portals))
-	for i, p := range a.Target.Portals {
-		portals[i] = p.String()
-	}
-	c := map[string]string{
-		"array": string(a.ID.Array), "slot": string(a.ID.Slot), "nqn": a.Target.NQN.String(),
-		"portals": strings.Join(portals, ","), "hostNQN": a.Target.HostNQN, "hostID": a.Target.HostID,
-		"size": strconv.FormatInt(int64(a.Size), 10), "format": a.Format.String(),
-		"copy": strconv.FormatBool(a.Copy), "readOnly": strconv.FormatBool(a.ReadOnly),
-	}
-	for _, p := range a.Target.Timings.Pairs() {
-		c[p[0]] = p[1]
-	}
-	return c
-}
-
-// ParseAttachment reads a publish context. A missing or wrong key is Invalid
-// and named; unknown keys are ignored.
-func ParseAttachment(prefix NQNPrefix, c map[string]string) (Attachment, error) {
-	for _, key := range []string{"array", "slot", "nqn", "portals", "hostNQN", "hostID", "size", "format", "copy"} {
-		if c[key] == "" {
-			return Attachment{}, Fail(Invalid, "parse publish context", "", "publish_context.%s is missing", key)
-		}
-	}
-	var a Attachment
-	var errs [7]error
-	a.ID.Array, errs[0] = ParseArrayName(c["array"])
-	a.ID.Slot, errs[1] = ParseSlot(c["slot"])
-	a.Target.NQN, errs[2] = ParseNQN(prefix, c["nqn"])
-	a.Target.Portals, errs[3] = parsePortals(c["portals"])
-	a.Size, errs[4] = ParseSize(c["size"])
-	a.Format, errs[5] = ParseFormat(c["format"])
-	a.Target.Timings, errs[6] = contextTimings(c)
-	for _, err := range errs {
-		if err != nil {
-			return Attachment{}, Fail(Invalid, "parse publish context", "", "publish_context: %w", err)
-		}
-	}
-	a.Target.HostNQN, a.Target.HostID = c["hostNQN"], c["hostID"]
-	a.Copy, a.ReadOnly = c["copy"] == "true", c["readOnly"] == "true"
-	if a.Target.NQN.Slot != a.ID.Slot {
-		return Attachment{}, Fail(Invalid, "parse publish context", "",
-			"publish_context.nqn %q is not of slot %s", c["nqn"], a.ID.Slot)
-	}
-	return a, nil
-}
-
-func parsePortals(list string) ([]Portal, error) {
-	var portals []Portal
-	for s := range strings.SplitSeq(list, ",") {
-		p, err := ParsePortal(s)
-		if err != nil {
-			return nil, err
-		}
-		portals = append(portals, p)
-	}
-	return portals, nil
-}
-
-func contextTimings(c map[string]string) (t Timings, err error) {
-	for _, key := range TimingKeys() {
-		if text, given := c[key]; given {
-			if t, err = t.With(key, text); err != nil {
-				return t, err
-			}
-		}
-	}
-	return t, nil
 }
