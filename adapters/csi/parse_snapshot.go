@@ -1,0 +1,56 @@
+package csi
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	spec "github.com/container-storage-interface/spec/lib/go/csi"
+
+	"git.srvlab.io/whiskey/rds-csi-driver/app"
+	"git.srvlab.io/whiskey/rds-csi-driver/domain"
+)
+
+// snapshotParameters is what a VolumeSnapshotClass may carry: nothing but what
+// the orchestrator itself adds.
+const snapshotParameters = "csi.storage.k8s.io/"
+
+func (s Settings) parseSnapshotting(r *spec.CreateSnapshotRequest) (name string, source domain.VolumeID, err error) {
+	if name, err = domain.ParseName("name", r.GetName()); err != nil {
+		return "", domain.VolumeID{}, err
+	}
+	if source, err = s.parseVolume("source_volume_id", r.GetSourceVolumeId()); err != nil {
+		return "", domain.VolumeID{}, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.GetParameters())) {
+		if !strings.HasPrefix(key, snapshotParameters) {
+			return "", domain.VolumeID{}, invalid("parameter %q is unknown, allowed are %s*", key, snapshotParameters)
+		}
+	}
+	return name, source, nil
+}
+
+// parseSnapshot reads a snapshot id. One of no shape of ours is the zero id: an
+// absent snapshot.
+func parseSnapshot(given string) (domain.SnapshotID, error) {
+	if given == "" {
+		return domain.SnapshotID{}, missing("snapshot_id")
+	}
+	id, _ := domain.ParseSnapshotID(given)
+	return id, nil
+}
+
+func (s Settings) parseSnapshotFilter(r *spec.ListSnapshotsRequest) (f app.SnapshotFilter, most int, err error) {
+	if most, err = parseMost(r.GetMaxEntries()); err != nil {
+		return app.SnapshotFilter{}, 0, err
+	}
+	if given := r.GetSnapshotId(); given != "" {
+		id, _ := domain.ParseSnapshotID(given)
+		f.ID = &id
+	}
+	if given := r.GetSourceVolumeId(); given != "" {
+		id, _ := s.Handles.Parse(given)
+		f.Source = &id
+	}
+	return f, most, nil
+}
