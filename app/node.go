@@ -123,7 +123,9 @@ func pause(ctx context.Context, d time.Duration) error {
 // background runs do to its end and returns its error. If ctx ends before,
 // finished is false and do goes on under the guard of the call; late then gets
 // its error.
-func (n *Node) background(ctx context.Context, do func(context.Context) error, late func(context.Context, error)) (err error, finished bool) { //nolint:revive // the error is not of the waiting
+func (n *Node) background(ctx context.Context, do func(context.Context) error,
+	late func(context.Context, error),
+) (finished bool, err error) {
 	release := Extend(ctx)
 	free := context.WithoutCancel(ctx)
 	done, gone := make(chan error), make(chan struct{})
@@ -141,9 +143,9 @@ func (n *Node) background(ctx context.Context, do func(context.Context) error, l
 	select {
 	case err := <-done:
 		release()
-		return err, true
+		return true, err
 	case <-ctx.Done():
 		close(gone)
-		return ctx.Err(), false
+		return false, ctx.Err()
 	}
 }

@@ -57,8 +57,11 @@ func (n *Node) expandable(ctx context.Context, slot domain.Slot, path string, ta
 		return nil, err
 	}
 	live := slices.IndexFunc(links, isLive)
-	if live < 0 {
+	switch {
+	case len(links) == 0:
 		return nil, notAt("expand", slot, path)
+	case live < 0:
+		return nil, domain.Fail(domain.Unreachable, "expand", string(slot), "no controller of %s is live", links[0].nqn)
 	}
 	d, err := n.prove(ctx, links[live].nqn)
 	if err != nil {

@@ -100,13 +100,15 @@ func (w *staging) format(ctx context.Context) error {
 	d := w.device.Identity()
 	label := string(w.nqn.Slot)
 	making := ports.Making{Access: w.Use.Access, Label: label[:min(labelLength, len(label))]}
-	err, finished := w.node.background(ctx, func(ctx context.Context) error {
+	finished, err := w.node.background(ctx, func(ctx context.Context) error {
 		return w.node.host.Filesystems.Make(ctx, d, making)
 	}, func(ctx context.Context, err error) {
 		if err != nil {
 			_ = w.undo(ctx) // the next call finds what is left, or an unstage does
 			return
 		}
+		ctx, cancel := context.WithTimeout(ctx, undoLimit)
+		defer cancel()
 		w.close(ctx)
 	})
 	if !finished {

@@ -84,13 +84,14 @@ func (n *Node) Health(ctx context.Context, slot domain.Slot, staging, target str
 	if err != nil {
 		return nil, err
 	}
-	e := examination{node: n, slot: slot, table: table, paths: []string{staging, target}}
+	e := examination{node: n, slot: slot, table: table, paths: []string{staging, target}, live: make(map[string]examined)}
 	if len(links) == 0 {
 		e.absent()
 	}
 	for _, l := range links {
 		e.link(ctx, l)
 	}
+	e.fileSystem(ctx)
 	return e.found, nil
 }
 
@@ -100,7 +101,14 @@ type examination struct {
 	slot  domain.Slot
 	table mountTable
 	paths []string
+	live  map[string]examined // by device number
 	found []domain.Condition
+}
+
+// An examined is a device that was proved.
+type examined struct {
+	nqn  domain.NQN
+	size domain.Size
 }
 
 func (e *examination) add(status domain.HealthStatus, reason, format string, args ...any) {
@@ -111,10 +119,16 @@ func (e *examination) add(status domain.HealthStatus, reason, format string, arg
 	}
 }
 
-// mounted returns the file system that shows at one of the paths.
+// mounted returns the file system that shows at one of the paths, or anywhere
+// from a device that was proved.
 func (e *examination) mounted() (ports.Mount, bool) {
 	for _, p := range e.paths {
 		if m, ok := e.table.at(p); ok && p != "" && isFileSystem(m) {
+			return m, true
+		}
+	}
+	for _, m := range e.table {
+		if _, ok := e.live[m.Number]; ok && isFileSystem(m) {
 			return m, true
 		}
 	}
@@ -155,21 +169,18 @@ func (e *examination) link(ctx context.Context, l link) {
 		e.add(domain.Inaccessible, ReasonVolumeNotAnswering, "%v", err)
 		return
 	}
-	e.fileSystem(ctx, l, d.Identity().Number(), size)
+	e.live[d.Identity().Number()] = examined{nqn: l.nqn, size: size}
 }
 
-// fileSystem judges what is mounted of a live device.
-func (e *examination) fileSystem(ctx context.Context, l link, number string, size domain.Size) {
+// fileSystem judges what is mounted of the devices that were proved.
+func (e *examination) fileSystem(ctx context.Context) {
 	m, ok := e.mounted()
-	if !ok {
-		i := slices.IndexFunc(e.table, func(m ports.Mount) bool { return m.Number == number && isFileSystem(m) })
-		if i < 0 {
-			return
-		}
-		m = e.table[i]
+	if !ok || len(e.live) == 0 {
+		return
 	}
-	if m.Number != number {
-		e.add(domain.Inaccessible, ReasonDeviceReplaced, "device %s is mounted at %s, the volume is %s", m.Number, m.Target, number)
+	d, ok := e.live[m.Number]
+	if !ok {
+		e.add(domain.Inaccessible, ReasonDeviceReplaced, "device %s is mounted at %s, which is not the volume's", m.Number, m.Target)
 		return
 	}
 	usage, err := e.node.usage(ctx, m.Target)
@@ -177,10 +188,10 @@ func (e *examination) fileSystem(ctx context.Context, l link, number string, siz
 		e.add(domain.Inaccessible, ReasonFileSystemNotAnswering, "%v", err)
 		return
 	}
-	if usage.Total > size {
-		e.add(domain.DataLoss, ReasonSizeShrunk, "the device has %s, its file system %s", size, usage.Total)
+	if usage.Total > d.size {
+		e.add(domain.DataLoss, ReasonSizeShrunk, "the device has %s, its file system %s", d.size, usage.Total)
 	}
-	if m.ReadOnly && e.writer(ctx, l.nqn, m.Target) {
+	if m.ReadOnly && e.writer(ctx, d.nqn, m.Target) {
 		e.add(domain.Degraded, ReasonReadOnlyAfterError, "%s was mounted read-write and is read-only now", m.Target)
 	}
 }

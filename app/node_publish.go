@@ -152,7 +152,7 @@ func (n *Node) show(ctx context.Context, p Publication, bind func(context.Contex
 	if err == nil {
 		return nil
 	}
-	left, finished := n.background(ctx, func(ctx context.Context) error {
+	finished, left := n.background(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, undoLimit)
 		defer cancel()
 		return n.unbind(ctx, p.Target)

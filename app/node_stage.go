@@ -135,6 +135,8 @@ func (w *staging) prove(ctx context.Context) (err error) {
 		return w.refuse(ctx, domain.RefusedIdentity, "the device is not proved to be the volume's: %w", err)
 	case err != nil:
 		return err
+	case w.device.Identity().NQN != w.nqn:
+		return w.refuse(ctx, domain.RefusedIdentity, "the device is of %s", w.device.Identity().NQN)
 	}
 	if w.size, err = w.node.size(ctx, w.device); err != nil {
 		return err
@@ -181,8 +183,8 @@ func (w *staging) foundBlock(table mountTable, number string) error {
 		switch {
 		case m.DeviceNumber == "" && m.Number == number:
 			return w.exists("with a file system, mounted at " + m.Target)
-		case m.DeviceNumber == number && m.ReadOnly != w.Use.ReadOnly:
-			return w.exists(writing(m.ReadOnly) + ", bound at " + m.Target)
+		case m.DeviceNumber == number && !m.ReadOnly && w.Use.ReadOnly:
+			return w.exists("read-write, bound at " + m.Target)
 		}
 	}
 	return nil
@@ -276,7 +278,7 @@ func (w *staging) fail(ctx context.Context, err error) error {
 	if w.handed {
 		return err
 	}
-	left, finished := w.node.background(ctx, w.undo, func(context.Context, error) {})
+	finished, left := w.node.background(ctx, w.undo, func(context.Context, error) {})
 	if finished && left != nil {
 		return domain.Fail(domain.KindOf(err), "stage", w.id, "%w; and it could not be undone: %w", err, left)
 	}

@@ -123,17 +123,30 @@ func (n *Node) numbers(ctx context.Context, links []link) ([]string, error) {
 		if !isLive(l) {
 			continue
 		}
-		d, err := n.prove(ctx, l.nqn)
-		switch {
-		case domain.Is(err, domain.NotFound), domain.Is(err, domain.DataAtRisk):
-			continue
-		case err != nil:
+		d, err := n.proveSoon(ctx, l.nqn)
+		if err != nil {
 			return nil, err
 		}
-		numbers = append(numbers, d.Identity().Number())
-		n.close(ctx, d)
+		if d != nil {
+			numbers = append(numbers, d.Identity().Number())
+			n.close(ctx, d)
+		}
 	}
 	return numbers, nil
+}
+
+// proveSoon opens the device of a subsystem; nil if it has none, or none that
+// can be proved to be it. A controller can be live without a device: the kernel
+// drops a namespace that came back with another uuid.
+func (n *Node) proveSoon(ctx context.Context, nqn domain.NQN) (ports.Device, error) {
+	soon, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	d, err := n.prove(soon, nqn)
+	late := soon.Err() != nil && ctx.Err() == nil
+	if domain.Is(err, domain.NotFound) || domain.Is(err, domain.DataAtRisk) || err != nil && late {
+		return nil, nil // no device is an answer here
+	}
+	return d, err
 }
 
 // orphaned reports whether a file system at the staging path, which is of no
@@ -192,12 +205,9 @@ func (n *Node) unheld(ctx context.Context, r release) error {
 }
 
 func (n *Node) unheldDevice(ctx context.Context, slot domain.Slot, nqn domain.NQN) error {
-	d, err := n.prove(ctx, nqn)
-	switch {
-	case domain.Is(err, domain.NotFound), domain.Is(err, domain.DataAtRisk):
-		return nil // no device of ours: Disconnect judges what there is
-	case err != nil:
-		return err
+	d, err := n.proveSoon(ctx, nqn)
+	if err != nil || d == nil {
+		return err // Disconnect judges what there is
 	}
 	defer n.close(ctx, d)
 	held, err := n.holders(ctx, d)
