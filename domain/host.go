@@ -31,15 +31,15 @@ type Host struct {
 }
 
 // NewHost derives the host of a node: UUIDv5 of cluster id, node name and
-// machine id. machine is /etc/machine-id or the DMI product uuid; it may be
-// empty.
+// machine id. machine is what /etc/machine-id or the DMI product uuid holds,
+// white space around it does not count; it may be empty.
 func NewHost(cluster ClusterID, node, machine string) (Host, error) {
 	if node == "" || len(node) > maxNodeName || !utf8.ValidString(node) || strings.ContainsFunc(node, isControl) {
 		return Host{}, Fail(Invalid, "parse node name", "",
 			"node id %q: 1 to %d bytes of UTF-8 without control characters are allowed", node, maxNodeName)
 	}
 	digest := sha1.Sum([]byte(strings.Join( //nolint:gosec // see the import
-		[]string{"rds-csi/1/host", string(cluster), node, machine}, "\x00")))
+		[]string{"rds-csi/1/host", string(cluster), node, strings.TrimSpace(machine)}, "\x00")))
 	var u UUID
 	copy(u[:], digest[:])
 	u[6] = u[6]&0x0f | 0x50
