@@ -94,12 +94,6 @@ func (k kernel) configure(name string, config *unix.LoopConfig) error {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-		if err := makeWritable(path, major, minor); err != nil {
-			return err
-		}
-		f, err = os.OpenFile(path, os.O_RDWR, 0)
-	}
 	if err != nil {
 		return err
 	}
@@ -111,23 +105,10 @@ func (k kernel) configure(name string, config *unix.LoopConfig) error {
 	if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
 		return domain.Fail(domain.Unsupported, "loop", "", "LOOP_CONFIGURE needs Linux 5.8 or newer: %w", err)
 	}
-	return err
-}
-
-// makeWritable takes the read-only flag off a free loop device: it stays when
-// somebody detaches a device that was set read-only.
-func makeWritable(path string, major, minor uint32) error {
-	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()
-	if !isDevice(f, major, minor) {
-		return fmt.Errorf("%s is not block device %d:%d", path, major, minor)
-	}
-	if _, err := unix.IoctlLoopGetStatus64(int(f.Fd())); !errors.Is(err, unix.ENXIO) {
-		return unix.EBUSY // it is somebody's now
-	}
+	// The flag stays when somebody detaches a device that was set read-only.
 	return unix.IoctlSetPointerInt(int(f.Fd()), unix.BLKROSET, 0)
 }
 

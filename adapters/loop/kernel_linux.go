@@ -161,8 +161,10 @@ func (k kernel) open(b bound, flags int) (*owned, error) {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, flags, 0)
-	if errors.Is(err, unix.ENXIO) {
-		return nil, errGone
+	if errors.Is(err, unix.ENXIO) { // no such device: either it went, or the node is wrong
+		if _, ok, err := k.look(b.name); !ok && err == nil {
+			return nil, errGone
+		}
 	}
 	if err != nil {
 		return nil, err

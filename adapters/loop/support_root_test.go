@@ -136,12 +136,16 @@ func bindForeign(t *testing.T, path, label string) (name string) {
 			break
 		}
 	}
-	t.Cleanup(func() {
-		d, err := os.Open("/dev/" + name)
-		must(t, err)
-		must(t, errors.Join(unix.IoctlSetInt(int(d.Fd()), unix.LOOP_CLR_FD, 0), d.Close()))
-	})
+	t.Cleanup(func() { _ = detachForeign(name) })
 	return name
+}
+
+func detachForeign(name string) error {
+	d, err := os.Open("/dev/" + name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.IoctlSetInt(int(d.Fd()), unix.LOOP_CLR_FD, 0), d.Close())
 }
 
 func writeDevice(path string, data []byte, offset int64) error {
