@@ -31,7 +31,8 @@ func (m merged) Gather() ([]*dto.MetricFamily, error) {
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			if native := byLabels[series(family, metric)]; native != nil {
-				join(metric.GetHistogram(), native)
+				native.Bucket = metric.GetHistogram().GetBucket()
+				metric.Histogram = native
 			}
 		}
 	}
@@ -46,13 +47,4 @@ func series(family *dto.MetricFamily, metric *dto.Metric) string {
 		name += "\x00" + label.GetName() + "\xff" + label.GetValue()
 	}
 	return name
-}
-
-func join(classic, native *dto.Histogram) {
-	classic.SampleCount, classic.SampleSum = native.SampleCount, native.SampleSum
-	classic.Schema, classic.CreatedTimestamp = native.Schema, native.CreatedTimestamp
-	classic.ZeroThreshold, classic.ZeroCount = native.ZeroThreshold, native.ZeroCount
-	classic.PositiveSpan, classic.PositiveDelta = native.PositiveSpan, native.PositiveDelta
-	classic.NegativeSpan, classic.NegativeDelta = native.NegativeSpan, native.NegativeDelta
-	classic.Exemplars = native.Exemplars
 }

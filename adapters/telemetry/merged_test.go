@@ -44,7 +44,7 @@ func inBuckets(h *dto.Histogram) uint64 {
 	total, count := h.GetZeroCount(), int64(0)
 	for _, delta := range h.GetPositiveDelta() {
 		count += delta
-		total += uint64(count) //nolint:gosec // a count of observations is not negative
+		total += uint64(count)
 	}
 	return total
 }
