@@ -22,12 +22,9 @@ const (
 	joiner         = "~"
 )
 
-// keptName is how many bytes of the CSI name stay when a record is too long.
-const keptName = 48
-
 // Encode returns the record as a comment of at most MaxRecord bytes. Too long,
-// it first loses the claim, then the end of the CSI name, both of which only
-// people read; a record that is still too long is Exhausted and must not be
+// it first loses the claim, then as much of the CSI name's end as it takes, both
+// of which only people read; a record that is still too long is Exhausted and must not be
 // written. Neither must one that Decode would not read, such as one dated by a
 // clock that was never set: it would be damaged for ever.
 func (r Record) Encode() (string, error) {
@@ -36,8 +33,8 @@ func (r Record) Encode() (string, error) {
 		r.Claim = Claim{}
 		text = r.encode()
 	}
-	if len(text) > MaxRecord {
-		r.Name = cut(r.Name, keptName)
+	for len(text) > MaxRecord && r.Name != "" {
+		r.Name = cut(r.Name, len(r.Name)-1)
 		text = r.encode()
 	}
 	if len(text) > MaxRecord {
