@@ -5,6 +5,7 @@ package csi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -99,8 +100,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-stopped:
 	case <-bound.C:
 		s.log.WarnContext(ctx, "calls are cut off, the grace is over", "took", s.grace)
-		s.grpc.Stop()
-		<-stopped
+		s.grpc.Stop() // ends the calls' contexts; who does not heed that is not waited for
 	}
-	return <-served
+	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // that one came too late to begin
+		return err
+	}
+	return nil
 }
