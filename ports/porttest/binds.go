@@ -12,7 +12,7 @@ import (
 // bind shows source at a new place until the test ends.
 func (h Host) bind(t *testing.T, source string, readOnly bool) (target string) {
 	t.Helper()
-	target = filepath.Join(t.TempDir(), "bound")
+	target = filepath.Join(newDir(t), "bound")
 	must(t, h.Mounts.Bind(within(t), source, target, readOnly, nil))
 	h.unmountLater(t, target)
 	return target
@@ -60,8 +60,8 @@ func bindCases() []hostCase {
 			refused(t, h.Mounts.Bind(within(t), source, target, true, nil), domain.Exists)
 		}},
 		{"a source that is not there is not bound", func(t *testing.T, h Host) {
-			target := filepath.Join(t.TempDir(), "bound")
-			if err := h.Mounts.Bind(within(t), filepath.Join(t.TempDir(), "absent"), target, false, nil); err == nil {
+			target := filepath.Join(newDir(t), "bound")
+			if err := h.Mounts.Bind(within(t), filepath.Join(newDir(t), "absent"), target, false, nil); err == nil {
 				t.Error("got no error, want one")
 			}
 			h.wantUnmounted(t, target)
@@ -75,7 +75,7 @@ func bindCases() []hostCase {
 		}},
 		{"a bind with an ended context binds nothing", func(t *testing.T, h Host) {
 			_, source := h.mounted(t, 1, domain.Ext4)
-			target := filepath.Join(t.TempDir(), "bound")
+			target := filepath.Join(newDir(t), "bound")
 			ended(t, func(ctx context.Context) error { return h.Mounts.Bind(ctx, source, target, false, nil) })
 			h.wantUnmounted(t, target)
 		}},
@@ -134,7 +134,7 @@ func bindDeviceCases() []hostCase {
 		}},
 		{"a device bound with an ended context is not bound", func(t *testing.T, h Host) {
 			d := h.attached(t, 1, volumeSize)
-			target := filepath.Join(t.TempDir(), "node")
+			target := filepath.Join(newDir(t), "node")
 			ended(t, func(ctx context.Context) error { return h.Mounts.BindDevice(ctx, d.device, target, false) })
 			h.wantUnmounted(t, target)
 		}},
@@ -151,8 +151,8 @@ func unmountCases() []hostCase {
 			wantPath(t, target, true)
 		}},
 		{"an unmount of nothing is fine", func(t *testing.T, h Host) {
-			must(t, h.Mounts.Unmount(within(t), t.TempDir()))
-			must(t, h.Mounts.Unmount(within(t), filepath.Join(t.TempDir(), "absent")))
+			must(t, h.Mounts.Unmount(within(t), newDir(t)))
+			must(t, h.Mounts.Unmount(within(t), filepath.Join(newDir(t), "absent")))
 		}},
 		{"a mount in use is Busy and stays", func(t *testing.T, h Host) {
 			_, target := h.mounted(t, 1, domain.Ext4)
@@ -185,20 +185,20 @@ func unbindCases() []hostCase {
 			h.wantFile(t, filepath.Join(source, "file"), "kept")
 		}},
 		{"an unbind of a directory that is not mounted removes it", func(t *testing.T, h Host) {
-			target := t.TempDir()
+			target := newDir(t)
 			must(t, h.Mounts.Unbind(within(t), target))
 			wantPath(t, target, false)
 			must(t, h.Mounts.Unbind(within(t), target))
 		}},
 		{"an unbind never removes a tree", func(t *testing.T, h Host) {
-			target := t.TempDir()
+			target := newDir(t)
 			must(t, os.WriteFile(filepath.Join(target, "file"), []byte("kept"), 0o600))
 			refused(t, h.Mounts.Unbind(within(t), target), domain.DataAtRisk)
 			wantPath(t, filepath.Join(target, "file"), true)
 		}},
 		{"an unbind leaves what was hidden under the mount", func(t *testing.T, h Host) {
 			_, source := h.mounted(t, 1, domain.Ext4)
-			target := t.TempDir()
+			target := newDir(t)
 			must(t, os.WriteFile(filepath.Join(target, "file"), []byte("kept"), 0o600))
 			must(t, h.Mounts.Bind(within(t), source, target, false, nil))
 			h.unmountLater(t, target)

@@ -295,9 +295,9 @@ func (h Host) stats(t *testing.T, target string) domain.Usage {
 func statsCases() []hostCase {
 	cases := []hostCase{
 		{"stats where nothing is mounted are NotFound", func(t *testing.T, h Host) {
-			_, err := h.Filesystems.Stats(within(t), t.TempDir())
+			_, err := h.Filesystems.Stats(within(t), newDir(t))
 			refused(t, err, domain.NotFound)
-			_, err = h.Filesystems.Stats(within(t), filepath.Join(t.TempDir(), "absent"))
+			_, err = h.Filesystems.Stats(within(t), filepath.Join(newDir(t), "absent"))
 			refused(t, err, domain.NotFound)
 		}},
 		{"stats after the unmount are NotFound", func(t *testing.T, h Host) {

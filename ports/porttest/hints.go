@@ -31,7 +31,7 @@ func (h Host) newHint(t *testing.T, n byte) ports.Hint {
 				NQN: nqn, HostNQN: h.HostNQN, HostID: h.HostID, Timings: timings,
 				Portals: []domain.Portal{{Host: "192.0.2.1", Port: 4420}, {Host: "2001:db8::1", Port: 4421}},
 			},
-			Size: volumeSize, Format: domain.FormatBlankUntil(time.Unix(1_800_000_000, 0)), Copy: true,
+			Size: volumeSize, Format: domain.FormatBlankUntil(time.Unix(1_800_000_000, 0)), Copy: true, ReadOnly: true,
 		},
 		Use:     domain.Use{Access: domain.XFS, Mode: domain.SingleReader, ReadOnly: true},
 		Staging: "/var/lib/kubelet/plugins/a b\"c/globalmount", Options: []string{"noatime", "nodiratime"},

@@ -172,7 +172,7 @@ func (h Host) newNQN(n byte) domain.NQN {
 // newImage makes a sparse image, whose name tells nothing of the NQN.
 func newImage(t *testing.T, size domain.Size) string {
 	t.Helper()
-	f, err := os.CreateTemp(t.TempDir(), "volume-*.img")
+	f, err := os.CreateTemp(newDir(t), "volume-*.img")
 	must(t, err)
 	must(t, f.Truncate(int64(size)))
 	must(t, f.Close())
@@ -297,7 +297,7 @@ func (h Host) showNode(t *testing.T, d disk) (target string, leave func()) {
 	if h.ShowNode != nil {
 		return h.ShowNode(t, d.device)
 	}
-	target = filepath.Join(t.TempDir(), "node")
+	target = filepath.Join(newDir(t), "node")
 	must(t, h.Mounts.BindDevice(within(t), d.device, target, false))
 	return target, func() { must(t, h.Mounts.Unmount(within(t), target)) }
 }
@@ -306,7 +306,7 @@ func (h Host) showNode(t *testing.T, d disk) (target string, leave func()) {
 func (h Host) mount(t *testing.T, m ports.Mounting) (target string) {
 	t.Helper()
 	if m.Target == "" {
-		m.Target = filepath.Join(t.TempDir(), "mount")
+		m.Target = filepath.Join(newDir(t), "mount")
 	}
 	must(t, h.Mounts.Mount(within(t), m))
 	h.unmountLater(t, m.Target)

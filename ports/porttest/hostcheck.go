@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +56,15 @@ func putBytes(t *testing.T, image string, offset domain.Size, data []byte) {
 	must(t, errors.Join(err, f.Sync(), f.Close()))
 }
 
+// newDir makes a directory and returns its path without symbolic links, as the
+// mount table has it.
+func newDir(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	return dir
+}
+
 // getBytes reads from an image.
 func getBytes(t *testing.T, image string, offset domain.Size, n int) []byte {
 	t.Helper()
@@ -65,15 +76,37 @@ func getBytes(t *testing.T, image string, offset domain.Size, n int) []byte {
 	return data
 }
 
-// fingerprint returns a hash of an image's bytes.
+// fingerprint returns a hash of an image's bytes and its size.
 func fingerprint(t *testing.T, image string) [sha256.Size]byte {
+	t.Helper()
+	hash := sha256.New()
+	size := eachChunk(t, image, func(offset int64, chunk []byte) {
+		_, _ = fmt.Fprintln(hash, offset)
+		_, _ = hash.Write(chunk)
+	})
+	_, _ = fmt.Fprintln(hash, size)
+	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+// eachChunk hands out the parts of an image that are not zero, and returns its
+// size.
+func eachChunk(t *testing.T, image string, do func(offset int64, chunk []byte)) (size int64) {
 	t.Helper()
 	f, err := os.Open(image)
 	must(t, err)
-	hash := sha256.New()
-	_, err = io.Copy(hash, f)
-	must(t, errors.Join(err, f.Close()))
-	return [sha256.Size]byte(hash.Sum(nil))
+	buf, zero := make([]byte, domain.MiB), make([]byte, domain.MiB)
+	for {
+		n, err := io.ReadFull(f, buf)
+		if !bytes.Equal(buf[:n], zero[:n]) {
+			do(size, buf[:n])
+		}
+		size += int64(n)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			must(t, f.Close())
+			return size
+		}
+		must(t, err)
+	}
 }
 
 // unchanged returns a check that the image's bytes are still what they are now.
@@ -91,25 +124,13 @@ func unchanged(t *testing.T, image string) (check func()) {
 // copyImage copies an image and keeps its holes.
 func copyImage(t *testing.T, to, from string) {
 	t.Helper()
-	src, err := os.Open(from)
+	f, err := os.OpenFile(to, os.O_WRONLY, 0)
 	must(t, err)
-	dst, err := os.OpenFile(to, os.O_WRONLY, 0)
-	must(t, err)
-	buf := make([]byte, domain.MiB)
-	zero := make([]byte, domain.MiB)
-	for offset := int64(0); ; {
-		n, err := io.ReadFull(src, buf)
-		if n > 0 && !bytes.Equal(buf[:n], zero[:n]) {
-			_, err := dst.WriteAt(buf[:n], offset)
-			must(t, err)
-		}
-		offset += int64(n)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			must(t, errors.Join(dst.Truncate(offset), dst.Close(), src.Close()))
-			return
-		}
+	size := eachChunk(t, from, func(offset int64, chunk []byte) {
+		_, err := f.WriteAt(chunk, offset)
 		must(t, err)
-	}
+	})
+	must(t, errors.Join(f.Truncate(size), f.Close()))
 }
 
 // eventually asks until the answer is yes or patience is at its end.

@@ -93,7 +93,7 @@ func mountCases() []hostCase {
 		}},
 		{"what is no file system is not mounted", func(t *testing.T, h Host) {
 			d := h.attached(t, 1, sizeFor(domain.Ext4))
-			target := filepath.Join(t.TempDir(), "mount")
+			target := filepath.Join(newDir(t), "mount")
 			if err := h.Mounts.Mount(within(t), ports.Mounting{Device: d.device, Access: domain.Ext4, Target: target}); err == nil {
 				t.Error("got no error, want one")
 			}
@@ -101,15 +101,27 @@ func mountCases() []hostCase {
 		}},
 		{"a target of odd characters is listed as it is", func(t *testing.T, h Host) {
 			d := h.withFileSystem(t, 1, domain.Ext4)
-			target := filepath.Join(t.TempDir(), "a b\\c\"d$e#f%ü")
+			target := filepath.Join(newDir(t), "a b\\c\"d$e#f%ü")
 			h.mount(t, ports.Mounting{Device: d.device, Access: domain.Ext4, Target: target})
 			h.wantMounted(t, target)
 			must(t, h.Mounts.Unmount(within(t), target))
 			h.wantUnmounted(t, target)
 		}},
+		{"a target behind a symbolic link is the same place", func(t *testing.T, h Host) {
+			d, dir := h.withFileSystem(t, 1, domain.Ext4), newDir(t)
+			must(t, os.Mkdir(filepath.Join(dir, "real"), 0o700))
+			must(t, os.Symlink("real", filepath.Join(dir, "link")))
+			m := ports.Mounting{Device: d.device, Access: domain.Ext4, Target: filepath.Join(dir, "link", "mount")}
+			h.mount(t, m)
+			must(t, h.Mounts.Mount(within(t), m))
+			h.wantMounted(t, filepath.Join(dir, "real", "mount"))
+			h.stats(t, m.Target)
+			must(t, h.Mounts.Unmount(within(t), m.Target))
+			h.wantUnmounted(t, filepath.Join(dir, "real", "mount"))
+		}},
 		{"a mount with an ended context mounts nothing", func(t *testing.T, h Host) {
 			d := h.withFileSystem(t, 1, domain.Ext4)
-			m := ports.Mounting{Device: d.device, Access: domain.Ext4, Target: filepath.Join(t.TempDir(), "mount")}
+			m := ports.Mounting{Device: d.device, Access: domain.Ext4, Target: filepath.Join(newDir(t), "mount")}
 			ended(t, func(ctx context.Context) error { return h.Mounts.Mount(ctx, m) })
 			h.wantUnmounted(t, m.Target)
 		}},
@@ -119,7 +131,7 @@ func mountCases() []hostCase {
 
 func mountedAndListed(t *testing.T, h Host, a domain.Access) {
 	d := h.withFileSystem(t, 1, a)
-	m := ports.Mounting{Device: d.device, Access: a, Target: filepath.Join(t.TempDir(), "mount")}
+	m := ports.Mounting{Device: d.device, Access: a, Target: filepath.Join(newDir(t), "mount")}
 	h.mount(t, m)
 	want := ports.Mount{Target: m.Target, Number: d.device.Number(), Access: string(a), Root: "/"}
 	if got := h.wantMounted(t, m.Target); got != want {
@@ -170,11 +182,11 @@ func readOnlyCases() []hostCase {
 
 func optionCases() []hostCase {
 	var cases []hostCase
-	for _, option := range []string{"no-such-option", "noatime,remount", "", "bind"} {
+	for _, option := range []string{"no-such-option", "noatime,remount", "bind", "loop"} {
 		cases = append(cases, hostCase{"option " + option + " is Invalid and named", func(t *testing.T, h Host) {
 			d, target := h.mounted(t, 1, domain.Ext4)
 			m := ports.Mounting{
-				Device: d.device, Access: domain.Ext4, Target: filepath.Join(t.TempDir(), "mount"),
+				Device: d.device, Access: domain.Ext4, Target: filepath.Join(newDir(t), "mount"),
 				Options: []string{"noatime", option},
 			}
 			refused(t, h.Mounts.Mount(within(t), m), domain.Invalid, option)
@@ -186,7 +198,7 @@ func optionCases() []hostCase {
 	return append(cases, hostCase{"option noatime is taken", func(t *testing.T, h Host) {
 		d := h.withFileSystem(t, 1, domain.Ext4)
 		target := h.mount(t, ports.Mounting{Device: d.device, Access: domain.Ext4, Options: []string{"noatime"}})
-		bound := filepath.Join(t.TempDir(), "bound")
+		bound := filepath.Join(newDir(t), "bound")
 		must(t, h.Mounts.Bind(within(t), target, bound, false, []string{"noatime"}))
 		h.unmountLater(t, bound)
 		h.wantMounted(t, bound)
