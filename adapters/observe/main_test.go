@@ -110,16 +110,22 @@ func (b *bench) controller() (*observe.Controller, *fakerds.RDS) {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { closed(b.t, rds) })
+	return b.observer.Controller(controllerOver(b.t, rds)), rds
+}
+
+// controllerOver returns a controller over the array named fast.
+func controllerOver(t *testing.T, rds *fakerds.RDS) *app.Controller {
+	t.Helper()
 	arrays, err := app.NewArrays(app.Array{
 		Name: "fast", Volumes: rds.Volumes(), Snapshots: rds.Snapshots(), Pools: rds.Pools(),
 		Portals: []domain.Portal{{Host: "192.0.2.1", Port: domain.DefaultPort}},
 		Fencing: domain.FenceByHost, Room: domain.DefaultRoom(),
 	})
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
 	settings := app.Settings{Cluster: cluster, Prefix: domain.DefaultNQNPrefix}
-	return b.observer.Controller(app.NewController(settings, arrays, deaf{})), rds
+	return app.NewController(settings, arrays, deaf{})
 }
 
 func closed(t *testing.T, c io.Closer) {
