@@ -33,6 +33,7 @@ type Config struct {
 	Pools     []PoolConfig     // none: DefaultPools
 	SlotMax   int              // longest slot it gives a new disk; 0: 32, as RouterOS 7.24
 	Now       func() time.Time // nil: time.Now
+	NoSync    bool             // what was acknowledged may be lost in a power cut, though not in a crash: for tests
 }
 
 // DefaultPools returns one pool of each kind with 1 TiB.

@@ -79,7 +79,7 @@ func (c *call) copy(ctx context.Context, from, to string) error {
 		return c.broken(err)
 	}
 	image := filepath.Join(scratch, "volume.img")
-	err := copyImage(filepath.Join(c.rds.file(from), "volume.img"), image, ctx.Err)
+	err := c.rds.copyImage(filepath.Join(c.rds.file(from), "volume.img"), image, ctx.Err)
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):
@@ -94,7 +94,7 @@ func (c *call) copy(ctx context.Context, from, to string) error {
 	if err := c.point("copy whole, not in place"); err != nil {
 		return err
 	}
-	if err := syncDir(scratch); err != nil {
+	if err := c.rds.syncDir(scratch); err != nil {
 		return c.broken(err)
 	}
 	if err := c.makeDir(filepath.ToSlash(filepath.Dir(filepath.FromSlash(to)))); err != nil {
@@ -107,7 +107,7 @@ func (c *call) copy(ctx context.Context, from, to string) error {
 	if err := os.Rename(scratch, c.rds.file(to)); err != nil {
 		return c.broken(err)
 	}
-	if err := syncDir(filepath.Dir(c.rds.file(to))); err != nil {
+	if err := c.rds.syncDir(filepath.Dir(c.rds.file(to))); err != nil {
 		return c.broken(err)
 	}
 	return nil

@@ -113,7 +113,7 @@ func (c *call) fill(ctx context.Context, at place, plan domain.Plan, source stri
 			return err
 		}
 	}
-	if err := makeImage(c.rds.file(at.image), plan.Record.Size); err != nil {
+	if err := c.rds.makeImage(c.rds.file(at.image), plan.Record.Size); err != nil {
 		return c.broken(err)
 	}
 	return c.step("image made")
@@ -145,7 +145,11 @@ func (c *call) existing(v domain.Volume, plan domain.Plan) (domain.Volume, error
 			return domain.Volume{}, err
 		}
 	}
-	if at, made := c.rds.place(PoolConfig{Name: v.Record.Pool}, v.ID.Slot); made && v.Record.State != domain.Deleting {
+	v, err := c.find(v.ID)
+	if err != nil || v.Standing != domain.Ours || v.Record.State != domain.Ready {
+		return v, err
+	}
+	if at, made := c.rds.place(PoolConfig{Name: v.Record.Pool}, v.ID.Slot); made {
 		if err := c.unmark(at); err != nil {
 			return domain.Volume{}, err
 		}

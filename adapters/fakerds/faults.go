@@ -69,7 +69,7 @@ func (c *call) foreignImage(d Disk) error {
 	if err := c.makeDir(path.Dir(d.Path)); err != nil {
 		return err
 	}
-	return makeImage(c.rds.file(d.Path), d.Size)
+	return c.rds.makeImage(c.rds.file(d.Path), d.Size)
 }
 
 // Edit changes the disk's row as /disk set does, of any property.

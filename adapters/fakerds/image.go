@@ -9,22 +9,38 @@ import (
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
+// sync makes a file's bytes last through a power cut.
+func (r *RDS) sync(f *os.File) error {
+	if r.cfg.NoSync {
+		return nil
+	}
+	return f.Sync()
+}
+
+// syncDir makes the names in a directory last through a power cut.
+func (r *RDS) syncDir(name string) error {
+	if r.cfg.NoSync {
+		return nil
+	}
+	return syncDir(name)
+}
+
 // errRestless says that a file never stood still long enough to be copied.
 var errRestless = errors.New("the image is being written and its file system can not copy it in one step")
 
 const copyTries = 5
 
 // makeImage makes a sparse file of size bytes; one must not be there.
-func makeImage(name string, size domain.Size) error {
+func (r *RDS) makeImage(name string, size domain.Size) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // inside the configured directory
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Truncate(int64(size)), f.Sync(), f.Close(), syncDir(filepath.Dir(name)))
+	return errors.Join(f.Truncate(int64(size)), r.sync(f), f.Close(), r.syncDir(filepath.Dir(name)))
 }
 
 // growImage sets the length of an image; it is never made smaller.
-func growImage(name string, size domain.Size) error {
+func (r *RDS) growImage(name string, size domain.Size) error {
 	f, err := os.OpenFile(name, os.O_WRONLY, 0) //nolint:gosec // inside the configured directory
 	if err != nil {
 		return err
@@ -34,12 +50,12 @@ func growImage(name string, size domain.Size) error {
 	if err != nil || info.Size() >= int64(size) {
 		return err
 	}
-	return errors.Join(f.Truncate(int64(size)), f.Sync())
+	return errors.Join(f.Truncate(int64(size)), r.sync(f))
 }
 
 // copyImage makes to a copy of from as of one instant: in one step where the
 // file system shares extents, else by copying until nobody wrote meanwhile.
-func copyImage(from, to string, stop func() error) error {
+func (r *RDS) copyImage(from, to string, stop func() error) error {
 	src, err := os.Open(from) //nolint:gosec // inside the configured directory
 	if err != nil {
 		return err
@@ -51,7 +67,7 @@ func copyImage(from, to string, stop func() error) error {
 	}
 	defer func() { _ = dst.Close() }()
 	if reflink(dst, src) {
-		return dst.Sync()
+		return r.sync(dst)
 	}
 	for range copyTries {
 		before, err := src.Stat()
@@ -66,7 +82,7 @@ func copyImage(from, to string, stop func() error) error {
 			return err
 		}
 		if after.ModTime().Equal(before.ModTime()) && after.Size() == before.Size() {
-			return dst.Sync()
+			return r.sync(dst)
 		}
 	}
 	return errRestless

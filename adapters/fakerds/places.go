@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
@@ -72,14 +73,25 @@ func (c *call) pointing(at place, except domain.Slot) (slot string, found bool) 
 	return "", false
 }
 
-// makeDir makes a directory and those above it, each of them to last.
+// makeDir makes a directory and those above it that are missing, to last.
 func (c *call) makeDir(path string) error {
-	name := c.rds.file(path)
-	if err := os.MkdirAll(name, 0o700); err != nil {
-		return c.broken(err)
+	var missing []string
+	for up := path; ; up = up[:strings.LastIndexByte(up, '/')] {
+		there, err := c.exists(up)
+		if err != nil {
+			return err
+		}
+		if there || up == "" {
+			break
+		}
+		missing = append(missing, up)
 	}
-	for up := name; up != c.rds.cfg.Dir && len(up) > len(c.rds.cfg.Dir); up = filepath.Dir(up) {
-		if err := syncDir(filepath.Dir(up)); err != nil {
+	for _, dir := range slices.Backward(missing) {
+		name := c.rds.file(dir)
+		if err := os.Mkdir(name, 0o700); err != nil {
+			return c.broken(err)
+		}
+		if err := c.rds.syncDir(filepath.Dir(name)); err != nil {
 			return c.broken(err)
 		}
 	}
@@ -97,7 +109,7 @@ func (c *call) remove(path, step string) error {
 	if err := os.RemoveAll(name); err != nil {
 		return c.broken(err)
 	}
-	if err := syncDir(filepath.Dir(name)); err != nil {
+	if err := c.rds.syncDir(filepath.Dir(name)); err != nil {
 		return c.broken(err)
 	}
 	return c.step(step)

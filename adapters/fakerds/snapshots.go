@@ -203,7 +203,7 @@ func (c *call) dropSnapshot(path string) error {
 	if err := os.Rename(c.rds.file(path), scratch); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c.broken(err)
 	}
-	if err := syncDir(filepath.Dir(c.rds.file(path))); err != nil {
+	if err := c.rds.syncDir(filepath.Dir(c.rds.file(path))); err != nil {
 		return c.broken(err)
 	}
 	if err := c.point("snapshot gone, its bytes and time not"); err != nil {

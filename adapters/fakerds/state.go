@@ -89,7 +89,7 @@ func (c *call) change(edit func(*state)) error {
 		return c.broken(err)
 	}
 	name := filepath.Join(c.rds.cfg.Dir, stateFile)
-	if err := writeSynced(name+".new", text); err != nil {
+	if err := c.rds.writeWhole(name+".new", text); err != nil {
 		return c.broken(err)
 	}
 	if err := c.point("state written, not in place"); err != nil {
@@ -99,18 +99,18 @@ func (c *call) change(edit func(*state)) error {
 		return c.broken(err)
 	}
 	c.rds.state = next
-	if err := syncDir(c.rds.cfg.Dir); err != nil {
+	if err := c.rds.syncDir(c.rds.cfg.Dir); err != nil {
 		return c.broken(err)
 	}
 	return c.point("state in place")
 }
 
-// writeSynced writes a file that is whole on the disk when it returns.
-func writeSynced(name string, text []byte) error {
+// writeWhole writes a file that is whole on the disk when it returns.
+func (r *RDS) writeWhole(name string, text []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // inside the configured directory
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	return errors.Join(err, r.sync(f), f.Close())
 }

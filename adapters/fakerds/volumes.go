@@ -92,11 +92,11 @@ func (c *call) held(id domain.VolumeID, comments ...string) (domain.Volume, erro
 	if err != nil {
 		return domain.Volume{}, err
 	}
-	if !slices.Contains(comments, v.Row.Comment) {
-		return domain.Volume{}, c.fail(domain.Conflict, "its record changed meanwhile: read it again")
-	}
 	if v.Standing != domain.Ours {
 		return domain.Volume{}, c.fail(domain.DataAtRisk, "its record is not ours to write")
+	}
+	if !slices.Contains(comments, v.Row.Comment) {
+		return domain.Volume{}, c.fail(domain.Conflict, "its record changed meanwhile: read it again")
 	}
 	return v, nil
 }
@@ -136,8 +136,11 @@ func (c *call) row(d disk) error {
 // be read back as ours.
 func (c *call) written(next domain.Volume) (string, error) {
 	comment, err := next.Record.Encode()
-	if err != nil {
-		return "", c.fail(domain.KindOf(err), "%w", err)
+	switch {
+	case domain.Is(err, domain.Exhausted):
+		return "", c.fail(domain.Exhausted, "%w", err)
+	case err != nil:
+		return "", c.fail(domain.Invalid, "%w", err)
 	}
 	if _, standing := domain.Decode(comment, c.rds.owner, next.ID.Slot.Made()); standing != domain.Ours {
 		return "", c.fail(domain.Invalid, "the record to be written is not a whole one of ours")
@@ -270,7 +273,7 @@ func (c *call) resize(v domain.Volume, size domain.Size, room domain.Room) error
 	if err := room.Fits(figures, size-v.Row.Size); err != nil {
 		return c.fail(domain.KindOf(err), "%w", err)
 	}
-	if err := growImage(c.rds.file(v.Row.Path), size); err != nil {
+	if err := c.rds.growImage(c.rds.file(v.Row.Path), size); err != nil {
 		return c.broken(err)
 	}
 	return c.point("image grown, row not")
