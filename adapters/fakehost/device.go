@@ -151,6 +151,7 @@ func (h *Host) await(ctx context.Context, d *device) error {
 			return nil
 		case domain.Gone:
 			return errIO
+		case domain.Connecting:
 		}
 		if err := h.pause(ctx); err != nil {
 			return err
@@ -172,6 +173,7 @@ func (h *Host) ready(ctx context.Context, op string, want domain.Device) (*devic
 			return d, nil
 		case domain.Gone:
 			return nil, domain.Fail(domain.DataAtRisk, op, want.NQN.String(), "%s: %w", want.Path, errIO)
+		case domain.Connecting:
 		}
 		if err := h.pause(ctx); err != nil {
 			return nil, cutOff(op, want.NQN.String(), err)

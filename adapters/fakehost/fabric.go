@@ -3,6 +3,7 @@ package fakehost
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
@@ -36,6 +37,9 @@ func (f Fabric) Connect(ctx context.Context, t domain.Target) error {
 	image, err := h.ask(key)
 	if err != nil {
 		return unanswered(op, t, err)
+	}
+	if _, err := os.Stat(image); err != nil {
+		return domain.Fail(domain.Unreachable, op, id, "target has lost the image: %w", err)
 	}
 	d := h.deviceOf(id)
 	if d == nil {

@@ -96,7 +96,7 @@ func writeTable(d *device, t table) error {
 	if domain.Size(len(b)) > tableRoom {
 		return fmt.Errorf("%w: too many files", errFull)
 	}
-	return write(d, b, tableAt+domain.Size(t.Generation%2)*tableRoom) //nolint:gosec // 0 or 1
+	return write(d, b, tableAt+domain.Size(t.Generation%2)*tableRoom)
 }
 
 // readTable returns the newer whole table; whole is false if there is none.

@@ -17,7 +17,7 @@ func Devices(t *testing.T, open func(*testing.T) Host) {
 func proveCases() []hostCase {
 	return []hostCase{
 		{"a connected subsystem has a proved device", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			h.connect(t, d)
 			got := h.prove(t, d.nqn).Identity()
 			if got.NQN != d.nqn || got.Path == "" || got.Number() == "0:0" {
@@ -39,7 +39,7 @@ func proveCases() []hostCase {
 			h.wantData(t, h.prove(t, b.nqn), 8192, domain.Extent{Length: volumeSize})
 		}},
 		{"a subsystem that is not connected is NotFound", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			_, err := h.Devices.Prove(within(t), d.nqn)
 			refused(t, err, domain.NotFound)
 		}},
@@ -82,7 +82,7 @@ func numberIsKept(t *testing.T, h Host) {
 		refused(t, err, domain.InUse)
 		return
 	}
-	next := h.export(t, 2, volumeSize)
+	next := h.export(t, 2)
 	h.connect(t, next)
 	got := h.prove(t, next.nqn).Identity()
 	if got.Number() == was.Number() || got.Path == was.Path {

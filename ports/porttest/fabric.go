@@ -54,12 +54,12 @@ func (h Host) wantNone(t *testing.T) {
 func connectCases() []hostCase {
 	return []hostCase{
 		{"a connect makes one live controller", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			h.connect(t, d)
 			h.wantConnected(t, d.nqn)
 		}},
 		{"a host connects to what every host may have", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			must(t, h.Target.Export(d.nqn, d.image, ""))
 			h.connect(t, d)
 			h.wantConnected(t, d.nqn)
@@ -78,19 +78,19 @@ func connectCases() []hostCase {
 			h.wantNone(t)
 		}},
 		{"an export that was withdrawn is Unreachable", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			must(t, h.Target.Withdraw(d.nqn))
 			refused(t, h.Fabric.Connect(within(t), h.to(d.nqn)), domain.Unreachable)
 			h.wantNone(t)
 		}},
 		{"a host that is not admitted is Unreachable", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			must(t, h.Target.Export(d.nqn, d.image, strangerNQN))
 			refused(t, h.Fabric.Connect(within(t), h.to(d.nqn)), domain.Unreachable)
 			h.wantNone(t)
 		}},
 		{"a silent target is Unreachable", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			must(t, h.Target.Silence(true))
 			refused(t, h.Fabric.Connect(within(t), h.to(d.nqn)), domain.Unreachable)
 			must(t, h.Target.Silence(false))
@@ -104,7 +104,7 @@ func connectCases() []hostCase {
 			h.wantConnected(t, d.nqn)
 		}},
 		{"a connect whose context has ended connects nothing", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			ended(t, func(ctx context.Context) error { return h.Fabric.Connect(ctx, h.to(d.nqn)) })
 			h.wantNone(t)
 		}},
@@ -122,7 +122,7 @@ func connectCases() []hostCase {
 
 func connectAtOnce(t *testing.T, h Host) {
 	const callers = 8
-	disks := []disk{h.export(t, 1, volumeSize), h.export(t, 2, volumeSize)}
+	disks := []disk{h.export(t, 1), h.export(t, 2)}
 	errs := make(chan error)
 	ctx := within(t)
 	for i := range callers {
@@ -146,7 +146,7 @@ func connectAtOnce(t *testing.T, h Host) {
 func admitCases() []hostCase {
 	admits := func(want bool, prepare func(*testing.T, Host, disk)) func(*testing.T, Host) {
 		return func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			prepare(t, h, d)
 			got, err := h.Fabric.Admits(within(t), h.to(d.nqn))
 			must(t, err)
@@ -172,13 +172,13 @@ func admitCases() []hostCase {
 			must(t, h.Target.Withdraw(d.nqn))
 		})},
 		{"a silent target says neither yes nor no", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			must(t, h.Target.Silence(true))
 			_, err := h.Fabric.Admits(within(t), h.to(d.nqn))
 			refused(t, err, domain.Unreachable)
 		}},
 		{"asking leaves no connection behind", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			_, err := h.Fabric.Admits(within(t), h.to(d.nqn))
 			must(t, err)
 			h.wantNone(t)
@@ -193,7 +193,7 @@ func admitCases() []hostCase {
 			}
 		}},
 		{"asking with an ended context says so", func(t *testing.T, h Host) {
-			d := h.export(t, 1, volumeSize)
+			d := h.export(t, 1)
 			ended(t, func(ctx context.Context) error {
 				_, err := h.Fabric.Admits(ctx, h.to(d.nqn))
 				return err
@@ -239,7 +239,7 @@ func listCases() []hostCase {
 // connectedTwice returns a disk that is connected under two host NQNs.
 func (h Host) connectedTwice(t *testing.T) disk {
 	t.Helper()
-	d := h.export(t, 1, volumeSize)
+	d := h.export(t, 1)
 	must(t, h.Target.Export(d.nqn, d.image, ""))
 	h.connect(t, d)
 	other := h

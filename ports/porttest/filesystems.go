@@ -83,7 +83,7 @@ func probeCases() []hostCase {
 		{"a file system under a partition table is DataAtRisk and both are named", func(t *testing.T, h Host) {
 			d := h.withFileSystem(t, 1, domain.Ext4)
 			putDOS(t, d.image, sizeFor(domain.Ext4))
-			_, err := h.Filesystems.Probe(within(t), h.attachedCopy(t, 2, d).device)
+			_, err := h.Filesystems.Probe(within(t), h.attachedCopy(t, d).device)
 			refused(t, err, domain.DataAtRisk, "ext4", "dos")
 		}},
 		{"two file systems at once are DataAtRisk and both are named", twoFileSystems},
@@ -105,7 +105,7 @@ func probeCases() []hostCase {
 func twoFileSystems(t *testing.T, h Host) {
 	d, other := h.withFileSystem(t, 1, domain.XFS), h.withFileSystem(t, 3, domain.Ext4)
 	putBytes(t, d.image, domain.KiB, getBytes(t, other.image, domain.KiB, 1024))
-	_, err := h.Filesystems.Probe(within(t), h.attachedCopy(t, 2, d).device)
+	_, err := h.Filesystems.Probe(within(t), h.attachedCopy(t, d).device)
 	refused(t, err, domain.DataAtRisk, "ext4", "xfs")
 }
 
@@ -124,7 +124,7 @@ func makeCases() []hostCase {
 		{"nothing is made under a file system and a partition table", func(t *testing.T, h Host) {
 			d := h.withFileSystem(t, 1, domain.Ext4)
 			putDOS(t, d.image, sizeFor(domain.Ext4))
-			h.refusesToMake(t, h.attachedCopy(t, 2, d), domain.Ext4)
+			h.refusesToMake(t, h.attachedCopy(t, d), domain.Ext4)
 		}},
 		{"nothing is made with a context that has ended", func(t *testing.T, h Host) {
 			d := h.attached(t, 1, sizeFor(domain.Ext4))
@@ -138,6 +138,9 @@ func makeCases() []hostCase {
 	for _, f := range foreignDisks() {
 		cases = append(cases, eachFileSystem("is not made over "+f.signature,
 			func(t *testing.T, h Host, a domain.Access) {
+				if a == domain.XFS && f.signature != "crypto_LUKS" {
+					return // one is enough of what takes so large an image
+				}
 				image := newImage(t, sizeFor(a))
 				f.put(t, image, sizeFor(a))
 				h.refusesToMake(t, h.attachImage(t, 1, image), a)
@@ -202,7 +205,7 @@ func checkCases() []hostCase {
 		func(t *testing.T, h Host, a domain.Access) {
 			d := h.withFileSystem(t, 1, a)
 			damage(t, d.image)
-			d = h.attachedCopy(t, 2, d)
+			d = h.attachedCopy(t, d)
 			check := unchanged(t, d.image)
 			refused(t, h.Filesystems.Check(within(t), d.device, a), domain.DataAtRisk)
 			check()
@@ -224,7 +227,7 @@ func crashedCopy(t *testing.T, h Host, a domain.Access) {
 	snapshot := disk{image: newImage(t, 0)}
 	copyImage(t, snapshot.image, d.image)
 	must(t, h.Mounts.Unmount(within(t), target)) // two of one UUID do not mount at once everywhere
-	restored := h.attachedCopy(t, 2, snapshot)
+	restored := h.attachedCopy(t, snapshot)
 	must(t, h.Filesystems.Check(within(t), restored.device, a))
 	h.wantFile(t, filepath.Join(h.mount(t, ports.Mounting{Device: restored.device, Access: a}), "file"), "kept")
 }

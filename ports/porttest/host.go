@@ -186,10 +186,10 @@ func (h Host) to(nqn domain.NQN) domain.Target {
 	}
 }
 
-// export makes an image of that size and exports it to this host.
-func (h Host) export(t *testing.T, n byte, size domain.Size) disk {
+// export makes an image of volumeSize and exports it to this host.
+func (h Host) export(t *testing.T, n byte) disk {
 	t.Helper()
-	d := disk{nqn: h.newNQN(n), image: newImage(t, size)}
+	d := disk{nqn: h.newNQN(n), image: newImage(t, volumeSize)}
 	must(t, h.Target.Export(d.nqn, d.image, h.HostNQN))
 	return d
 }
@@ -250,13 +250,16 @@ func (h Host) attached(t *testing.T, n byte, size domain.Size) disk {
 	return h.attachImage(t, n, newImage(t, size))
 }
 
+// copyNumber is the number of the subsystem of a copy.
+const copyNumber = 9
+
 // attachedCopy returns a disk whose image has the bytes that from's has now. No
 // cache of the host's has seen them.
-func (h Host) attachedCopy(t *testing.T, n byte, from disk) disk {
+func (h Host) attachedCopy(t *testing.T, from disk) disk {
 	t.Helper()
 	image := newImage(t, 0)
 	copyImage(t, image, from.image)
-	return h.attachImage(t, n, image)
+	return h.attachImage(t, copyNumber, image)
 }
 
 // grow makes the image larger and the host see it.

@@ -172,7 +172,7 @@ func readOnlyCases() []hostCase {
 			snapshot := disk{image: newImage(t, 0)}
 			copyImage(t, snapshot.image, d.image)
 			must(t, h.Mounts.Unmount(within(t), target))
-			restored := h.attachedCopy(t, 2, snapshot)
+			restored := h.attachedCopy(t, snapshot)
 			check := unchanged(t, restored.image)
 			second := h.mount(t, ports.Mounting{Device: restored.device, Access: a, ReadOnly: true})
 			must(t, h.Mounts.Unmount(within(t), second))
