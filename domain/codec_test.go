@@ -52,9 +52,10 @@ func TestRecordRoundTrip(t *testing.T) {
 func TestOneWrongByteIsNeverOurs(t *testing.T) {
 	text := must(fullRecord().Encode())
 	for i := range len(text) {
-		for b := range 256 {
-			if wrong := text[:i] + string([]byte{byte(b)}) + text[i+1:]; wrong != text {
-				wantNotOurs(t, wrong, fmt.Sprintf("byte %d is %#x", i, b))
+		for _, flip := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 0xff, text[i], text[i] ^ '/', text[i] ^ '='} {
+			if flip != 0 {
+				wrong := text[:i] + string([]byte{text[i] ^ flip}) + text[i+1:]
+				wantNotOurs(t, wrong, fmt.Sprintf("byte %d is wrong", i))
 			}
 		}
 		wantNotOurs(t, text[:i], fmt.Sprintf("cut at %d", i))
@@ -208,8 +209,7 @@ func TestDecodeRefusesWhatIsNotWritten(t *testing.T) {
 }
 
 func TestUnknownKeysSurvive(t *testing.T) {
-	body := strings.TrimSuffix(must(fullRecord().Encode()), seal("")) // only its shape matters
-	body = body[:strings.LastIndex(body, "sum=")]
+	body, _, _ := strings.Cut(must(fullRecord().Encode()), "sum=")
 	text := seal(strings.Replace(body, "/size=", "/later=a~b%2F~/size=", 1) + "other=/later=again/")
 	r, standing := domain.Decode(text, cluster.Owner(), true)
 	if standing != domain.Ours {
@@ -225,7 +225,7 @@ func TestUnknownKeysSurvive(t *testing.T) {
 	if want := "/later=a~b%2F~/other=/later=again/sum="; !strings.Contains(written, want) {
 		t.Errorf("got %s, want it to end in %s", written, want)
 	}
-	if again, got := domain.Decode(written, cluster.Owner(), true); got != domain.Ours || !reflect.DeepEqual(again, v.Record) && len(again.Grants)+len(v.Record.Grants) > 0 {
+	if again, got := domain.Decode(written, cluster.Owner(), true); got != domain.Ours || must(again.Encode()) != written {
 		t.Errorf("got standing %d and %+v, want %+v", got, again, v.Record)
 	}
 }
