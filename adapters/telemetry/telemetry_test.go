@@ -1,8 +1,11 @@
 package telemetry_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +21,7 @@ import (
 	nooptrace "go.opentelemetry.io/otel/trace/noop"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/adapters/telemetry"
+	"git.srvlab.io/whiskey/rds-csi-driver/app"
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
@@ -174,5 +178,40 @@ func TestEnvironmentThatCanNotBeUsed(t *testing.T) {
 				t.Errorf("error %v, want Invalid that names %s", err, pair[0])
 			}
 		})
+	}
+}
+
+func TestOffAsksNobody(t *testing.T) {
+	off := start(t, telemetry.Config{})
+	figures := func() []app.Figures { t.Error("figures were asked for"); return nil }
+	stuck := func() map[string]int { t.Error("stuck calls were asked for"); return nil }
+	if err := errors.Join(telemetry.Arrays(off.MeterProvider, figures), telemetry.Stuck(off.MeterProvider, stuck)); err != nil {
+		t.Error(err)
+	}
+	recorder, err := telemetry.NewRecorder(off.MeterProvider, slog.New(slog.DiscardHandler), "fast")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder.Record(t.Context(), domain.FencingOpened{})
+}
+
+func TestBrokenMetricCostsOnlyItself(t *testing.T) {
+	var log bytes.Buffer
+	on := start(t, telemetry.Config{Metrics: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	counter, err := on.MeterProvider.Meter("one").Int64Counter("rds_csi_twice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gauge, err := on.MeterProvider.Meter("other").Int64Gauge("rds_csi_twice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counter.Add(t.Context(), 1)
+	gauge.Record(t.Context(), 1)
+	if got := scrape(t, on.Handler, "text/plain"); !strings.Contains(got, "rds_csi_build_info") {
+		t.Errorf("exposition %s, want what is not broken", got)
+	}
+	if !strings.Contains(log.String(), "exposition is incomplete") {
+		t.Errorf("log %q, want a complaint", log.String())
 	}
 }
