@@ -62,7 +62,8 @@ func TestCapabilities(t *testing.T) {
 func advertise(t *testing.T, text *bytes.Buffer, conn *grpc.ClientConn) {
 	t.Helper()
 	for _, req := range []proto.Message{
-		&spec.GetPluginCapabilitiesRequest{}, &spec.ControllerGetCapabilitiesRequest{}, &spec.NodeGetCapabilitiesRequest{},
+		&spec.GetPluginCapabilitiesRequest{}, &spec.ControllerGetCapabilitiesRequest{},
+		&spec.NodeGetCapabilitiesRequest{},
 	} {
 		resp, err := call(t.Context(), conn, req)
 		fmt.Fprintf(text, "%s: %s\n", rpc(req), status.Code(err))
@@ -89,7 +90,9 @@ func advertise(t *testing.T, text *bytes.Buffer, conn *grpc.ClientConn) {
 
 func TestIdentity(t *testing.T) {
 	d := serve(t)
-	answers(t, d, &spec.GetPluginInfoRequest{}, &spec.GetPluginInfoResponse{Name: "rds.csi.srvlab.io", VendorVersion: "v1.2.3"})
+	answers(t, d, &spec.GetPluginInfoRequest{}, &spec.GetPluginInfoResponse{
+		Name: "rds.csi.srvlab.io", VendorVersion: "v1.2.3",
+	})
 	resp, err := call(t.Context(), d.conn, &spec.ProbeRequest{})
 	if got, _ := resp.(*spec.ProbeResponse); err != nil || !got.GetReady().GetValue() {
 		t.Errorf("got %v and %v, want ready", resp, err)

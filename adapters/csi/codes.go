@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -63,7 +62,7 @@ func (r refusal) GRPCStatus() *status.Status { return status.New(r.code, r.Error
 func (r refusal) Unwrap() error { return r.error }
 
 // answered gives every error its code.
-func answered(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+func answered(ctx context.Context, req any, _ called, handle handler) (any, error) {
 	resp, err := handle(ctx, req)
 	if err != nil {
 		return nil, refusal{err, codeOf(ctx, err)}

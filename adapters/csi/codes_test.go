@@ -52,7 +52,8 @@ func TestEveryKindHasItsCode(t *testing.T) {
 
 func TestTheOutermostKindDecides(t *testing.T) {
 	inner := domain.Fail(domain.NotFound, "find", "", "absent")
-	got := failing(t, serve(t), fmt.Errorf("then: %w", domain.Fail(domain.Unreachable, "ask", "", "array rds: %w", inner)))
+	outer := domain.Fail(domain.Unreachable, "ask", "", "array rds: %w", inner)
+	got := failing(t, serve(t), fmt.Errorf("then: %w", outer))
 	if got.Code() != codes.Unavailable {
 		t.Errorf("got %v, want Unavailable", got)
 	}

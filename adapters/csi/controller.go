@@ -145,26 +145,28 @@ func (c controller) GetCapacity(
 func (c controller) ControllerExpandVolume(
 	ctx context.Context, r *spec.ControllerExpandVolumeRequest,
 ) (*spec.ControllerExpandVolumeResponse, error) {
-	id, sizes, err := c.settings.parseExpansion(r)
+	e, err := c.settings.parseExpansion(r)
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.app.Expand(ctx, id, sizes)
+	v, err := c.app.Expand(ctx, e.volume, e.sizes)
 	if err != nil {
 		return nil, err
 	}
-	return &spec.ControllerExpandVolumeResponse{CapacityBytes: int64(v.Row.Size), NodeExpansionRequired: true}, nil
+	return &spec.ControllerExpandVolumeResponse{
+		CapacityBytes: int64(v.Row.Size), NodeExpansionRequired: true,
+	}, nil
 }
 
 // ControllerModifyVolume changes the settings that the next grant gets.
 func (c controller) ControllerModifyVolume(
 	ctx context.Context, r *spec.ControllerModifyVolumeRequest,
 ) (*spec.ControllerModifyVolumeResponse, error) {
-	id, timings, err := c.settings.parseModification(r)
+	m, err := c.settings.parseModification(r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.app.Modify(ctx, id, timings); err != nil {
+	if err := c.app.Modify(ctx, m.volume, m.timings); err != nil {
 		return nil, err
 	}
 	return &spec.ControllerModifyVolumeResponse{}, nil
@@ -182,7 +184,8 @@ func (c controller) ControllerGetVolumeHealth(
 	if err != nil {
 		return nil, err
 	}
-	return &spec.ControllerGetVolumeHealthResponse{VolumeHealth: volumeHealth(r.GetVolumeId(), conditions)}, nil
+	health := volumeHealth(r.GetVolumeId(), conditions)
+	return &spec.ControllerGetVolumeHealthResponse{VolumeHealth: health}, nil
 }
 
 // ControllerListVolumeHealth lists the volumes with which something is wrong.

@@ -145,7 +145,9 @@ func (f *fakeController) Delete(ctx context.Context, id domain.VolumeID) error {
 	return f.called(ctx, id)
 }
 
-func (f *fakeController) Publish(ctx context.Context, id domain.VolumeID, node domain.NodeID, use domain.Use) (domain.Attachment, error) {
+func (f *fakeController) Publish(
+	ctx context.Context, id domain.VolumeID, node domain.NodeID, use domain.Use,
+) (domain.Attachment, error) {
 	return f.attachment, f.called(ctx, published{id, node, use})
 }
 
@@ -153,7 +155,9 @@ func (f *fakeController) Unpublish(ctx context.Context, id domain.VolumeID, node
 	return f.called(ctx, unpublished{id, node})
 }
 
-func (f *fakeController) Supports(ctx context.Context, id domain.VolumeID, uses []domain.Use, p domain.Parameters) (string, error) {
+func (f *fakeController) Supports(
+	ctx context.Context, id domain.VolumeID, uses []domain.Use, p domain.Parameters,
+) (string, error) {
 	return f.reason, f.called(ctx, supported{id, uses, p})
 }
 
@@ -161,7 +165,9 @@ func (f *fakeController) Get(ctx context.Context, id domain.VolumeID) (domain.Vo
 	return f.volume, f.called(ctx, id)
 }
 
-func (f *fakeController) List(ctx context.Context, token string, most int) ([]domain.Volume, string, error) {
+func (f *fakeController) List(
+	ctx context.Context, token string, most int,
+) ([]domain.Volume, string, error) {
 	return []domain.Volume{f.volume}, f.next, f.called(ctx, listed{Token: token, Most: most})
 }
 
@@ -169,7 +175,9 @@ func (f *fakeController) Capacity(ctx context.Context, q app.CapacityQuery) (app
 	return app.Capacity{Available: 3 * domain.GiB, Largest: 2 * domain.GiB, Least: domain.MiB}, f.called(ctx, q)
 }
 
-func (f *fakeController) Expand(ctx context.Context, id domain.VolumeID, r domain.SizeRange) (domain.Volume, error) {
+func (f *fakeController) Expand(
+	ctx context.Context, id domain.VolumeID, r domain.SizeRange,
+) (domain.Volume, error) {
 	v, err := f.volume.Resize(r, "nonce")
 	if err != nil {
 		return domain.Volume{}, err
@@ -186,12 +194,16 @@ func (f *fakeController) Health(ctx context.Context, id domain.VolumeID) ([]doma
 	return f.conditions, f.called(ctx, id)
 }
 
-func (f *fakeController) ListHealth(ctx context.Context, token string, most int) ([]app.VolumeHealth, string, error) {
+func (f *fakeController) ListHealth(
+	ctx context.Context, token string, most int,
+) ([]app.VolumeHealth, string, error) {
 	list := []app.VolumeHealth{{ID: f.volume.ID, Conditions: f.conditions}}
 	return list, f.next, f.called(ctx, listed{Token: token, Most: most})
 }
 
-func (f *fakeController) Snapshot(ctx context.Context, name string, source domain.VolumeID) (domain.Snapshot, error) {
+func (f *fakeController) Snapshot(
+	ctx context.Context, name string, source domain.VolumeID,
+) (domain.Snapshot, error) {
 	return f.snapshot, f.called(ctx, snapshotted{name, source})
 }
 
@@ -199,11 +211,15 @@ func (f *fakeController) DeleteSnapshot(ctx context.Context, id domain.SnapshotI
 	return f.called(ctx, id)
 }
 
-func (f *fakeController) GetSnapshot(ctx context.Context, id domain.SnapshotID) (domain.Snapshot, error) {
+func (f *fakeController) GetSnapshot(
+	ctx context.Context, id domain.SnapshotID,
+) (domain.Snapshot, error) {
 	return f.snapshot, f.called(ctx, id)
 }
 
-func (f *fakeController) ListSnapshots(ctx context.Context, filter app.SnapshotFilter, token string, most int) ([]domain.Snapshot, string, error) {
+func (f *fakeController) ListSnapshots(
+	ctx context.Context, filter app.SnapshotFilter, token string, most int,
+) ([]domain.Snapshot, string, error) {
 	return []domain.Snapshot{f.snapshot}, f.next, f.called(ctx, listed{filter, token, most})
 }
 
@@ -231,7 +247,9 @@ func (f *fakeNode) Unpublish(ctx context.Context, slot domain.Slot, target strin
 	return f.called(ctx, at{slot, "", target})
 }
 
-func (f *fakeNode) Expand(ctx context.Context, slot domain.Slot, path string, r domain.SizeRange) (domain.Size, error) {
+func (f *fakeNode) Expand(
+	ctx context.Context, slot domain.Slot, path string, r domain.SizeRange,
+) (domain.Size, error) {
 	return 2 * domain.GiB, f.called(ctx, expanded{Slot: slot, Path: path, Range: r})
 }
 
@@ -239,7 +257,9 @@ func (f *fakeNode) Stats(ctx context.Context, slot domain.Slot, path string) (ap
 	return f.stats, f.called(ctx, at{slot, "", path})
 }
 
-func (f *fakeNode) Health(ctx context.Context, slot domain.Slot, staging, target string) ([]domain.Condition, error) {
+func (f *fakeNode) Health(
+	ctx context.Context, slot domain.Slot, staging, target string,
+) ([]domain.Condition, error) {
 	return f.conditions, f.called(ctx, at{slot, staging, target})
 }
 

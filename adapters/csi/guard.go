@@ -4,7 +4,6 @@ import (
 	"context"
 
 	spec "github.com/container-storage-interface/spec/lib/go/csi"
-	"google.golang.org/grpc"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/app"
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
@@ -21,7 +20,7 @@ type guards struct {
 }
 
 // alone refuses a call as Busy while another one has what it would change.
-func (g *guards) alone(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+func (g *guards) alone(ctx context.Context, req any, _ called, handle handler) (any, error) {
 	guard, keys := g.of(req)
 	if guard == nil {
 		return handle(ctx, req)

@@ -52,8 +52,8 @@ func TestCallsThatOverlap(t *testing.T) {
 	unsnap := func(name string) proto.Message {
 		return &spec.DeleteSnapshotRequest{SnapshotId: "rds:" + cluster.SnapshotName(name)}
 	}
-	publish, expand := goodOf[*spec.ControllerPublishVolumeRequest](), goodOf[*spec.ControllerExpandVolumeRequest]()
-	modify, unpublish := goodOf[*spec.ControllerModifyVolumeRequest](), goodOf[*spec.ControllerUnpublishVolumeRequest]()
+	publish, unpublish := goodOf[*spec.ControllerPublishVolumeRequest](), goodOf[*spec.ControllerUnpublishVolumeRequest]()
+	expand, modify := goodOf[*spec.ControllerExpandVolumeRequest](), goodOf[*spec.ControllerModifyVolumeRequest]()
 	stage, unstage := goodOf[*spec.NodeStageVolumeRequest](), goodOf[*spec.NodeUnstageVolumeRequest]()
 	show, hide := goodOf[*spec.NodePublishVolumeRequest](), goodOf[*spec.NodeUnpublishVolumeRequest]()
 	grow := goodOf[*spec.NodeExpandVolumeRequest]()
@@ -103,7 +103,9 @@ func TestCallsThatOverlap(t *testing.T) {
 }
 
 func TestReadsAreNeverRefused(t *testing.T) {
-	for _, busy := range []proto.Message{goodOf[*spec.ControllerExpandVolumeRequest](), goodOf[*spec.NodeStageVolumeRequest]()} {
+	for _, busy := range []proto.Message{
+		goodOf[*spec.ControllerExpandVolumeRequest](), goodOf[*spec.NodeStageVolumeRequest](),
+	} {
 		d := serve(t)
 		release := hold(t, d, busy)
 		for _, req := range good() {

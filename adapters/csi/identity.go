@@ -26,7 +26,8 @@ func (i identity) GetPluginInfo(
 func (i identity) GetPluginCapabilities(
 	context.Context, *spec.GetPluginCapabilitiesRequest,
 ) (*spec.GetPluginCapabilitiesResponse, error) {
-	return &spec.GetPluginCapabilitiesResponse{Capabilities: pluginCapabilities(i.controls, i.topology)}, nil
+	capabilities := pluginCapabilities(i.controls, i.topology)
+	return &spec.GetPluginCapabilitiesResponse{Capabilities: capabilities}, nil
 }
 
 // Probe says ready as soon as there is somebody to ask. An array that is down

@@ -22,8 +22,14 @@ import (
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
+// An interceptor gets the called RPC and what handles it further in.
+type (
+	called  = *grpc.UnaryServerInfo
+	handler = grpc.UnaryHandler
+)
+
 // method returns the name of the called RPC, which says its service too.
-func method(info *grpc.UnaryServerInfo) string { return path.Base(info.FullMethod) }
+func method(info called) string { return path.Base(info.FullMethod) }
 
 // meters are the instruments of this package.
 type meters struct {
@@ -47,7 +53,7 @@ func newMeters(p metric.MeterProvider) (*meters, error) {
 }
 
 // measured counts and times the call, one that panics as Internal.
-func (m *meters) measured(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
+func (m *meters) measured(ctx context.Context, req any, info called, handle handler) (resp any, err error) {
 	start, code := time.Now(), codes.Internal
 	defer func() {
 		name := attribute.String("method", method(info))
@@ -62,14 +68,15 @@ func (m *meters) measured(ctx context.Context, req any, info *grpc.UnaryServerIn
 // recovered turns a panic into Internal: one bad call must not take the others
 // down with it.
 func recovered(log *slog.Logger, m *meters) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
+	return func(ctx context.Context, req any, info called, handle handler) (resp any, err error) {
 		defer func() {
 			cause := recover()
 			if cause == nil {
 				return
 			}
 			m.panics.Add(ctx, 1)
-			log.ErrorContext(ctx, "call panicked", "method", method(info), "err", cause, "stack", string(debug.Stack()))
+			log.ErrorContext(ctx, "call panicked", "method", method(info),
+				"err", cause, "stack", string(debug.Stack()))
 			resp, err = nil, status.Error(codes.Internal, "this is a bug of the driver, its log has the stack")
 		}()
 		return handle(ctx, req)
@@ -88,7 +95,7 @@ func spans(p trace.TracerProvider) stats.Handler {
 }
 
 // traced says on the call's span what the call is about and how it failed.
-func traced(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+func traced(ctx context.Context, req any, _ called, handle handler) (any, error) {
 	span := trace.SpanFromContext(ctx)
 	for _, a := range about(req) {
 		span.SetAttributes(attribute.String(a.Key, a.Value.String()))

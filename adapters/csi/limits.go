@@ -3,12 +3,8 @@ package csi
 import (
 	"context"
 
-	spec "github.com/container-storage-interface/spec/lib/go/csi"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 // The spec's size limits. Paths have the kernel's, without the final NUL.
@@ -33,7 +29,7 @@ func mostOf(field protoreflect.FieldDescriptor) int {
 }
 
 // limited refuses a request with a field that is longer than the spec allows.
-func limited(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+func limited(ctx context.Context, req any, _ called, handle handler) (any, error) {
 	if m, ok := req.(proto.Message); ok {
 		if err := within("", m.ProtoReflect()); err != nil {
 			return nil, err
@@ -79,7 +75,7 @@ func atMost(name string, length, most int) error {
 	if length <= most {
 		return nil
 	}
-	return domain.Fail(domain.Invalid, "parse", "", "%s has %d bytes, at most %d are allowed", name, length, most)
+	return invalid("%s has %d bytes, at most %d are allowed", name, length, most)
 }
 
 func mapBytes(m protoreflect.Map) (sum int) {
@@ -95,10 +91,4 @@ func listBytes(l protoreflect.List) (sum int) {
 		sum += len(l.Get(i).String())
 	}
 	return sum
-}
-
-// secret reports whether a field may hold what nobody must read in a log.
-func secret(field protoreflect.FieldDescriptor) bool {
-	marked, _ := proto.GetExtension(field.Options(), spec.E_CsiSecret).(bool)
-	return marked || field.Name() == "mount_flags"
 }

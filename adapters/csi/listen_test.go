@@ -26,9 +26,9 @@ func socketDir(t *testing.T) string {
 	return dir
 }
 
-func listen(t *testing.T, endpoint string, mode fs.FileMode) net.Listener {
+func listen(t *testing.T, endpoint string) net.Listener {
 	t.Helper()
-	l, err := csi.Listen(endpoint, mode)
+	l, err := csi.Listen(endpoint, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestTheFormsOfAnEndpoint(t *testing.T) {
 	dir := socketDir(t)
 	for i, form := range []string{"unix://", "unix:", ""} {
 		path := filepath.Join(dir, string(rune('a'+i)))
-		l := listen(t, form+path, 0o600)
+		l := listen(t, form+path)
 		if got := l.Addr().String(); got != path {
 			t.Errorf("%s%s: got address %s, want %s", form, path, got, path)
 		}
@@ -97,7 +97,7 @@ func dead(t *testing.T, path string) {
 func TestASocketOfADeadProcessIsReplaced(t *testing.T) {
 	path := filepath.Join(socketDir(t), "csi.sock")
 	dead(t, path)
-	l := listen(t, "unix://"+path, 0o600)
+	l := listen(t, "unix://"+path)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", l.Addr().String())
 	if err != nil {
 		t.Fatalf("got %v, want somebody to listen", err)
@@ -109,7 +109,7 @@ func TestASocketOfADeadProcessIsReplaced(t *testing.T) {
 
 func TestASocketInUseIsRefusedAndStays(t *testing.T) {
 	path := filepath.Join(socketDir(t), "csi.sock")
-	listen(t, path, 0o600)
+	listen(t, path)
 	wantBadEndpoint(t, path, "another process answers")
 	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", path)
 	if err != nil {
@@ -188,14 +188,15 @@ func wantBadEndpoint(t *testing.T, endpoint, says string) {
 		t.Errorf("%q: got a listener, want it refused", endpoint)
 		return
 	}
-	if !domain.Is(err, domain.Invalid) || !strings.Contains(err.Error(), "endpoint ") || !strings.Contains(err.Error(), says) {
+	got := err.Error()
+	if !domain.Is(err, domain.Invalid) || !strings.Contains(got, "endpoint ") || !strings.Contains(got, says) {
 		t.Errorf("%q: got %v, want an invalid endpoint that says %q", endpoint, err, says)
 	}
 }
 
 func TestLoopbackIsAllowed(t *testing.T) {
 	for _, endpoint := range []string{"tcp://127.0.0.1:0", "tcp://localhost:0"} {
-		l := listen(t, endpoint, 0o600)
+		l := listen(t, endpoint)
 		conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", l.Addr().String())
 		if err != nil {
 			t.Errorf("%s: got %v, want somebody to listen", endpoint, err)

@@ -21,12 +21,13 @@ import (
 // logged writes one line for each call, when it is over. Errors are logged here
 // and nowhere else.
 func logged(log *slog.Logger) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	return func(ctx context.Context, req any, info called, handle handler) (any, error) {
 		start := time.Now()
 		resp, err := handle(ctx, req)
 		attrs := append([]slog.Attr{slog.String("method", method(info))}, about(req)...)
 		attrs = append(attrs, made(resp)...)
-		attrs = append(attrs, slog.Duration("took", time.Since(start)), slog.String("code", status.Code(err).String()))
+		attrs = append(attrs, slog.Duration("took", time.Since(start)),
+			slog.String("code", status.Code(err).String()))
 		attrs = append(attrs, failure(err)...)
 		if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 			attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
@@ -141,4 +142,12 @@ func redact(m protoreflect.Message) {
 		}
 		return true
 	})
+}
+
+// secret reports whether a field may hold what nobody must read in a log: those
+// the spec marks, mount flags, of which it says so, and the volume context, into
+// which an orchestrator may put tokens.
+func secret(field protoreflect.FieldDescriptor) bool {
+	marked, _ := proto.GetExtension(field.Options(), spec.E_CsiSecret).(bool)
+	return marked || field.Name() == "mount_flags" || field.Name() == "volume_context"
 }

@@ -51,18 +51,24 @@ func TestAccessModes(t *testing.T) {
 	}
 }
 
-func capabilityRequests(c *spec.VolumeCapability) []proto.Message {
-	list := []*spec.VolumeCapability{c}
-	return []proto.Message{
+// capabilityRequests returns a request with list for every RPC that takes
+// several capabilities and, if list has one, for every RPC that takes one.
+func capabilityRequests(list ...*spec.VolumeCapability) []proto.Message {
+	requests := []proto.Message{
 		change(func(r *spec.CreateVolumeRequest) { r.VolumeCapabilities = list }),
 		change(func(r *spec.ValidateVolumeCapabilitiesRequest) { r.VolumeCapabilities = list }),
 		change(func(r *spec.GetCapacityRequest) { r.VolumeCapabilities = list }),
-		change(func(r *spec.ControllerPublishVolumeRequest) { r.VolumeCapability = c }),
-		change(func(r *spec.ControllerExpandVolumeRequest) { r.VolumeCapability = c }),
-		change(func(r *spec.NodeStageVolumeRequest) { r.VolumeCapability = c }),
-		change(func(r *spec.NodePublishVolumeRequest) { r.VolumeCapability = c }),
-		change(func(r *spec.NodeExpandVolumeRequest) { r.VolumeCapability = c }),
 	}
+	if len(list) != 1 || list[0] == nil {
+		return requests
+	}
+	return append(requests,
+		change(func(r *spec.ControllerPublishVolumeRequest) { r.VolumeCapability = list[0] }),
+		change(func(r *spec.ControllerExpandVolumeRequest) { r.VolumeCapability = list[0] }),
+		change(func(r *spec.NodeStageVolumeRequest) { r.VolumeCapability = list[0] }),
+		change(func(r *spec.NodePublishVolumeRequest) { r.VolumeCapability = list[0] }),
+		change(func(r *spec.NodeExpandVolumeRequest) { r.VolumeCapability = list[0] }),
+	)
 }
 
 func modeIsRefused(t *testing.T, c *spec.VolumeCapability) {

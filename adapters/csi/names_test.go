@@ -16,8 +16,9 @@ import (
 // read as something else than a name.
 func hostile() []string {
 	list := []string{
-		`'`, `"`, "`", `''`, `'"'`, `\`, `\"`, `a"; /system reset-configuration; "`, "$(reboot)", "${x}", "$x", "[:put 1]",
-		"«»", "‘’“”„‚", "‹›", "「」", "\u2028", "\u202e", "\ufeff", "a b", " ", "\t", "a\nb", "\r\n", "\n", "../..", "/", "a/b=c",
+		`'`, `"`, "`", `''`, `'"'`, `\`, `\"`, `a"; /system reset-configuration; "`, "$(reboot)", "${x}", "$x",
+		"[:put 1]", "«»", "‘’“”„‚", "‹›", "「」", "\u2028", "\u202e", "\ufeff", "a b", " ", "\t",
+		"a\nb", "\r\n", "\n", "../..", "/", "a/b=c",
 		"%2e%2e", "%00", "~", "#", ";", "|", "&", "*", "?", "😀", "é", "e\u0301", "-rf", "--", "=", ":", "{}", "<>", "!",
 	}
 	for c := rune(0); c < 0x20; c++ {
@@ -128,7 +129,8 @@ func TestMalformedIDsAreAbsent(t *testing.T) {
 
 func TestMalformedIDsInAListMatchNothing(t *testing.T) {
 	d := serve(t)
-	if _, err := call(t.Context(), d.conn, &spec.ListSnapshotsRequest{SnapshotId: "'", SourceVolumeId: "\n"}); err != nil {
+	req := &spec.ListSnapshotsRequest{SnapshotId: "'", SourceVolumeId: "\n"}
+	if _, err := call(t.Context(), d.conn, req); err != nil {
 		t.Fatal(err)
 	}
 	got, ok := d.controller.taken()[0].(listed)

@@ -14,6 +14,12 @@ func invalid(format string, args ...any) error {
 	return domain.Fail(domain.Invalid, "parse", "", format, args...)
 }
 
+// absent is the answer to a name that nothing of ours can have: no array has to
+// be asked.
+func absent(format string, args ...any) error {
+	return domain.Fail(domain.NotFound, "parse", "", format, args...)
+}
+
 func missing(field string) error { return invalid("%s is missing", field) }
 
 // parseVolume reads a volume id for the controller. One of no shape of ours is
@@ -33,7 +39,7 @@ func (s Settings) parseSlot(handle string) (domain.Slot, error) {
 	}
 	slot, ok := s.Handles.ParseSlot(handle)
 	if !ok {
-		return "", domain.Fail(domain.NotFound, "parse", "", "volume_id %q names no volume of this driver", handle)
+		return "", absent("volume_id %q names no volume of this driver", handle)
 	}
 	return slot, nil
 }
@@ -41,7 +47,7 @@ func (s Settings) parseSlot(handle string) (domain.Slot, error) {
 // parseNode reads a node id that was given.
 func parseNode(id string) (domain.NodeID, error) {
 	if _, ok := domain.ParseNodeID(id); !ok {
-		return "", domain.Fail(domain.NotFound, "parse", "", "node_id %q names no node of this driver", id)
+		return "", absent("node_id %q names no node of this driver", id)
 	}
 	return domain.NodeID(id), nil
 }
@@ -87,7 +93,7 @@ func parseOptionalPath(field, value string) (string, error) {
 // for a volume that is not at the path, and at a relative one there is none.
 func parseVolumePath(value string) (string, error) {
 	if value != "" && !path.IsAbs(value) {
-		return "", domain.Fail(domain.NotFound, "parse", "", "volume_path %q is not absolute, no volume is there", value)
+		return "", absent("volume_path %q is not absolute, no volume is there", value)
 	}
 	return parsePath("volume_path", value)
 }

@@ -40,7 +40,7 @@ func parseCapabilityField(field string, c *spec.VolumeCapability, readOnly bool)
 	}
 	options := c.GetMount().GetMountFlags()
 	if slices.ContainsFunc(options, func(o string) bool { return o == "" || strings.ContainsRune(o, 0) }) {
-		return capability{}, invalid("%s.mount.mount_flags has a flag that is empty or has a NUL character", field)
+		return capability{}, invalid("%s.mount.mount_flags: a flag is empty or has a NUL character", field)
 	}
 	use, err := domain.NewUse(access, parseMode(c.GetAccessMode().GetMode()), readOnly)
 	if err != nil {

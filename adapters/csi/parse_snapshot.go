@@ -15,19 +15,25 @@ import (
 // the orchestrator itself adds.
 const snapshotParameters = "csi.storage.k8s.io/"
 
-func (s Settings) parseSnapshotting(r *spec.CreateSnapshotRequest) (name string, source domain.VolumeID, err error) {
-	if name, err = domain.ParseName("name", r.GetName()); err != nil {
-		return "", domain.VolumeID{}, err
+// A snapshotting is a parsed CreateSnapshot.
+type snapshotting struct {
+	name   string
+	source domain.VolumeID
+}
+
+func (s Settings) parseSnapshotting(r *spec.CreateSnapshotRequest) (n snapshotting, err error) {
+	if n.name, err = domain.ParseName("name", r.GetName()); err != nil {
+		return snapshotting{}, err
 	}
-	if source, err = s.parseVolume("source_volume_id", r.GetSourceVolumeId()); err != nil {
-		return "", domain.VolumeID{}, err
+	if n.source, err = s.parseVolume("source_volume_id", r.GetSourceVolumeId()); err != nil {
+		return snapshotting{}, err
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.GetParameters())) {
 		if !strings.HasPrefix(key, snapshotParameters) {
-			return "", domain.VolumeID{}, invalid("parameter %q is unknown, allowed are %s*", key, snapshotParameters)
+			return snapshotting{}, invalid("parameter %q is unknown, allowed are %s*", key, snapshotParameters)
 		}
 	}
-	return name, source, nil
+	return n, nil
 }
 
 // parseSnapshot reads a snapshot id. One of no shape of ours is the zero id: an
@@ -40,10 +46,9 @@ func parseSnapshot(given string) (domain.SnapshotID, error) {
 	return id, nil
 }
 
-func (s Settings) parseSnapshotFilter(r *spec.ListSnapshotsRequest) (f app.SnapshotFilter, most int, err error) {
-	if most, err = parseMost(r.GetMaxEntries()); err != nil {
-		return app.SnapshotFilter{}, 0, err
-	}
+// parseFilter lets an id of no shape of ours through as the zero id: it matches
+// nothing.
+func (s Settings) parseFilter(r *spec.ListSnapshotsRequest) (f app.SnapshotFilter) {
 	if given := r.GetSnapshotId(); given != "" {
 		id, _ := domain.ParseSnapshotID(given)
 		f.ID = &id
@@ -52,5 +57,5 @@ func (s Settings) parseSnapshotFilter(r *spec.ListSnapshotsRequest) (f app.Snaps
 		id, _ := s.Handles.Parse(given)
 		f.Source = &id
 	}
-	return f, most, nil
+	return f
 }

@@ -38,7 +38,9 @@ func (s Settings) parseCreation(r *spec.CreateVolumeRequest) (c app.Creation, er
 }
 
 // parseSource reads what to copy. A source of no shape of ours does not exist.
-func (s Settings) parseSource(source *spec.VolumeContentSource) (domain.ArrayName, domain.Origin, error) {
+func (s Settings) parseSource(
+	source *spec.VolumeContentSource,
+) (domain.ArrayName, domain.Origin, error) {
 	const field = "volume_content_source"
 	switch source.GetType().(type) {
 	case *spec.VolumeContentSource_Snapshot:
@@ -67,7 +69,7 @@ func (s Settings) parseSource(source *spec.VolumeContentSource) (domain.ArrayNam
 }
 
 func noSource(field, given string) error {
-	return domain.Fail(domain.NotFound, "parse", "", "%s %q names nothing of this driver", field, given)
+	return absent("%s %q names nothing of this driver", field, given)
 }
 
 // parseTopologies lists segments in the order in which they are to be tried.
@@ -75,8 +77,8 @@ func parseTopologies(r *spec.TopologyRequirement) []map[string]string {
 	var list []map[string]string
 	for _, t := range slices.Concat(r.GetPreferred(), r.GetRequisite()) {
 		segments := t.GetSegments()
-		known := func(m map[string]string) bool { return maps.Equal(m, segments) }
-		if !slices.ContainsFunc(list, known) {
+		same := func(m map[string]string) bool { return maps.Equal(m, segments) }
+		if !slices.ContainsFunc(list, same) {
 			list = append(list, segments)
 		}
 	}
@@ -109,7 +111,9 @@ func (s Settings) parsePublishing(r *spec.ControllerPublishVolumeRequest) (p pub
 }
 
 // parseUnpublishing reads an empty node id as all nodes.
-func (s Settings) parseUnpublishing(r *spec.ControllerUnpublishVolumeRequest) (domain.VolumeID, domain.NodeID, error) {
+func (s Settings) parseUnpublishing(
+	r *spec.ControllerUnpublishVolumeRequest,
+) (domain.VolumeID, domain.NodeID, error) {
 	id, err := s.parseVolume("volume_id", r.GetVolumeId())
 	if err != nil || r.GetNodeId() == "" {
 		return id, "", err
@@ -156,29 +160,38 @@ func parseCapacity(r *spec.GetCapacityRequest) (q app.CapacityQuery, err error) 
 	return q, nil
 }
 
-func (s Settings) parseExpansion(r *spec.ControllerExpandVolumeRequest) (domain.VolumeID, domain.SizeRange, error) {
-	id, err := s.parseVolume("volume_id", r.GetVolumeId())
-	if err != nil {
-		return domain.VolumeID{}, domain.SizeRange{}, err
-	}
-	sizes, err := parseRange(r.GetCapacityRange())
-	if err != nil {
-		return domain.VolumeID{}, domain.SizeRange{}, err
-	}
-	if sizes == (domain.SizeRange{}) {
-		return domain.VolumeID{}, domain.SizeRange{}, invalid("capacity_range is missing, required_bytes says how large to grow")
-	}
-	return id, sizes, checkCapability(r.GetVolumeCapability())
+// An expansion is a parsed ControllerExpandVolume.
+type expansion struct {
+	volume domain.VolumeID
+	sizes  domain.SizeRange
 }
 
-func (s Settings) parseModification(r *spec.ControllerModifyVolumeRequest) (domain.VolumeID, domain.Timings, error) {
-	id, err := s.parseVolume("volume_id", r.GetVolumeId())
-	if err != nil {
-		return domain.VolumeID{}, domain.Timings{}, err
+func (s Settings) parseExpansion(r *spec.ControllerExpandVolumeRequest) (e expansion, err error) {
+	if e.volume, err = s.parseVolume("volume_id", r.GetVolumeId()); err != nil {
+		return expansion{}, err
+	}
+	if e.sizes, err = parseRange(r.GetCapacityRange()); err != nil {
+		return expansion{}, err
+	}
+	if e.sizes == (domain.SizeRange{}) {
+		return expansion{}, invalid("capacity_range is missing, its required_bytes say how large to grow")
+	}
+	return e, checkCapability(r.GetVolumeCapability())
+}
+
+// A modification is a parsed ControllerModifyVolume.
+type modification struct {
+	volume  domain.VolumeID
+	timings domain.Timings
+}
+
+func (s Settings) parseModification(r *spec.ControllerModifyVolumeRequest) (m modification, err error) {
+	if m.volume, err = s.parseVolume("volume_id", r.GetVolumeId()); err != nil {
+		return modification{}, err
 	}
 	if len(r.GetMutableParameters()) == 0 {
-		return domain.VolumeID{}, domain.Timings{}, missing("mutable_parameters")
+		return modification{}, missing("mutable_parameters")
 	}
-	timings, err := domain.ParseMutable(r.GetMutableParameters())
-	return id, timings, err
+	m.timings, err = domain.ParseMutable(r.GetMutableParameters())
+	return m, err
 }

@@ -78,12 +78,15 @@ func (c controller) snapshot(s domain.Snapshot) *spec.Snapshot {
 // validated renders the answer to ValidateVolumeCapabilities. What is confirmed
 // is the request as far as we know its fields, so that a caller who knows more
 // sees that they were not looked at.
-func validated(r *spec.ValidateVolumeCapabilitiesRequest, reason string) *spec.ValidateVolumeCapabilitiesResponse {
+func validated(
+	r *spec.ValidateVolumeCapabilitiesRequest, reason string,
+) *spec.ValidateVolumeCapabilitiesResponse {
 	if reason != "" {
 		return &spec.ValidateVolumeCapabilitiesResponse{Message: reason}
 	}
 	confirmed := &spec.ValidateVolumeCapabilitiesResponse_Confirmed{
-		VolumeContext: r.GetVolumeContext(), Parameters: r.GetParameters(), MutableParameters: r.GetMutableParameters(),
+		VolumeContext: r.GetVolumeContext(),
+		Parameters:    r.GetParameters(), MutableParameters: r.GetMutableParameters(),
 	}
 	for _, c := range r.GetVolumeCapabilities() {
 		confirmed.VolumeCapabilities = append(confirmed.VolumeCapabilities, known(c))
@@ -139,16 +142,16 @@ func volumeStatus(s domain.HealthStatus) spec.VolumeHealthErrorType {
 	}
 }
 
-func storageHealth(conditions []domain.Condition) []*spec.NodeGetStorageHealthResponse_StorageBackendHealth {
-	var list []*spec.NodeGetStorageHealthResponse_StorageBackendHealth
+type backendHealth = spec.NodeGetStorageHealthResponse_StorageBackendHealth
+
+func storageHealth(conditions []domain.Condition) []*backendHealth {
+	var list []*backendHealth
 	for _, c := range conditions {
 		status := spec.StorageHealthErrorType_STORAGE_UNREACHABLE
 		if c.Status == domain.Degraded {
 			status = spec.StorageHealthErrorType_STORAGE_DEGRADED
 		}
-		list = append(list, &spec.NodeGetStorageHealthResponse_StorageBackendHealth{
-			Status: status, Reason: c.Reason, Message: c.Message,
-		})
+		list = append(list, &backendHealth{Status: status, Reason: c.Reason, Message: c.Message})
 	}
 	return distinct(list)
 }

@@ -101,7 +101,9 @@ func TestTopology(t *testing.T) {
 	controller, host := newFakeController(), newFakeNode()
 	host.info.Topology = map[string]string{"zone": "1"}
 	everywhere := &driver{conn: connect(t, settings(), controller, host)}
-	answers(t, everywhere, &spec.NodeGetInfoRequest{}, &spec.NodeGetInfoResponse{NodeId: string(nodeA()), MaxVolumesPerNode: 100})
+	answers(t, everywhere, &spec.NodeGetInfoRequest{}, &spec.NodeGetInfoResponse{
+		NodeId: string(nodeA()), MaxVolumesPerNode: 100,
+	})
 
 	arrays, err := app.NewArrays(app.Array{Name: "rds", Topology: map[string]string{"zone": "1"}}, app.Array{Name: "two"})
 	if err != nil {
@@ -117,7 +119,8 @@ func TestTopology(t *testing.T) {
 	want.AccessibleTopology = []*spec.Topology{zone("1")}
 	req := change(func(r *spec.CreateVolumeRequest) {
 		r.AccessibilityRequirements = &spec.TopologyRequirement{
-			Requisite: []*spec.Topology{zone("1"), zone("2"), zone("3")}, Preferred: []*spec.Topology{zone("3"), zone("1")},
+			Requisite: []*spec.Topology{zone("1"), zone("2"), zone("3")},
+			Preferred: []*spec.Topology{zone("3"), zone("1")},
 		}
 	})
 	answers(t, d, req, &spec.CreateVolumeResponse{Volume: want})
@@ -168,7 +171,9 @@ func TestListsPassTheirPage(t *testing.T) {
 func TestPublishAndUnpublish(t *testing.T) {
 	d := serve(t)
 	id := d.controller.volume.ID
-	answers(t, d, goodOf[*spec.ControllerPublishVolumeRequest](), &spec.ControllerPublishVolumeResponse{PublishContext: attachment().Context()})
+	answers(t, d, goodOf[*spec.ControllerPublishVolumeRequest](), &spec.ControllerPublishVolumeResponse{
+		PublishContext: attachment().Context(),
+	})
 	use := domain.Use{Access: domain.XFS, Mode: domain.SingleWriter}
 	if got, want := d.controller.taken()[0], (published{id, nodeA(), use}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -177,7 +182,8 @@ func TestPublishAndUnpublish(t *testing.T) {
 	if got, want := d.controller.taken()[0], (unpublished{id, nodeA()}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	answers(t, d, &spec.ControllerUnpublishVolumeRequest{VolumeId: id.String()}, &spec.ControllerUnpublishVolumeResponse{})
+	everywhere := &spec.ControllerUnpublishVolumeRequest{VolumeId: id.String()}
+	answers(t, d, everywhere, &spec.ControllerUnpublishVolumeResponse{})
 	if got, want := d.controller.taken()[0], (unpublished{id, ""}); got != want {
 		t.Errorf("without node: got %+v, want %+v", got, want)
 	}
@@ -192,7 +198,7 @@ func TestValidation(t *testing.T) {
 		VolumeContext: req.GetVolumeContext(), VolumeCapabilities: []*spec.VolumeCapability{mountWriter},
 		Parameters: req.GetParameters(), MutableParameters: req.GetMutableParameters(),
 	}}
-	req.VolumeCapabilities[0].ProtoReflect().SetUnknown(protoreflect.RawFields{0xf8, 0x07, 0x01}) // field 127
+	req.GetVolumeCapabilities()[0].ProtoReflect().SetUnknown(protoreflect.RawFields{0xf8, 0x07, 0x01}) // field 127
 	answers(t, d, req, want)
 	d.controller.reason = "it has no legs"
 	answers(t, d, req, &spec.ValidateVolumeCapabilitiesResponse{Message: "it has no legs"})
@@ -205,7 +211,8 @@ func TestSizesAreRendered(t *testing.T) {
 	})
 	answers(t, d, goodOf[*spec.NodeExpandVolumeRequest](), &spec.NodeExpandVolumeResponse{CapacityBytes: 2 << 30})
 	answers(t, d, goodOf[*spec.GetCapacityRequest](), &spec.GetCapacityResponse{
-		AvailableCapacity: 3 << 30, MaximumVolumeSize: wrapperspb.Int64(2 << 30), MinimumVolumeSize: wrapperspb.Int64(1 << 20),
+		AvailableCapacity: 3 << 30,
+		MaximumVolumeSize: wrapperspb.Int64(2 << 30), MinimumVolumeSize: wrapperspb.Int64(1 << 20),
 	})
 }
 
@@ -241,8 +248,10 @@ func TestHealth(t *testing.T) {
 		{Status: spec.VolumeHealthErrorType_DATA_LOSS, Reason: "ImageShrunk", Message: "cut"},
 		{Status: spec.VolumeHealthErrorType_DATA_LOSS, Reason: "PoolNotMounted", Message: "gone"},
 	}}
-	answers(t, d, &spec.ControllerGetVolumeHealthRequest{VolumeId: id}, &spec.ControllerGetVolumeHealthResponse{VolumeHealth: want})
-	answers(t, d, &spec.NodeGetVolumeHealthRequest{VolumeId: id}, &spec.NodeGetVolumeHealthResponse{VolumeHealth: want})
+	answers(t, d, &spec.ControllerGetVolumeHealthRequest{VolumeId: id},
+		&spec.ControllerGetVolumeHealthResponse{VolumeHealth: want})
+	answers(t, d, &spec.NodeGetVolumeHealthRequest{VolumeId: id},
+		&spec.NodeGetVolumeHealthResponse{VolumeHealth: want})
 	answers(t, d, &spec.ControllerListVolumeHealthRequest{}, &spec.ControllerListVolumeHealthResponse{
 		Entries: []*spec.VolumeHealth{want}, NextToken: "next",
 	})
@@ -266,7 +275,7 @@ func TestTheNodeGetsWhatWasAsked(t *testing.T) {
 		req  proto.Message
 		want any
 	}{
-		{change(func(r *spec.NodeUnstageVolumeRequest) { r.StagingTargetPath = "//var/./lib/x/" }), at{slot, "/var/lib/x", ""}},
+		{change(func(r *spec.NodeUnstageVolumeRequest) { r.StagingTargetPath = "//var/./x/" }), at{slot, "/var/x", ""}},
 		{change(func(r *spec.NodeUnstageVolumeRequest) { r.VolumeId = "disk.1" }), at{"disk.1", staging, ""}},
 		{goodOf[*spec.NodeUnpublishVolumeRequest](), at{slot, "", target}},
 		{goodOf[*spec.NodeGetVolumeStatsRequest](), at{slot, "", target}},
@@ -306,7 +315,7 @@ func TestTheNodeGetsWhatWasAsked(t *testing.T) {
 
 func TestCreateGetsWhatWasAsked(t *testing.T) {
 	d := serve(t)
-	req := change(func(r *spec.CreateVolumeRequest) { r.VolumeContentSource, r.AccessibilityRequirements = nil, nil })
+	req := change(func(r create) { r.VolumeContentSource, r.AccessibilityRequirements = nil, nil })
 	if _, err := call(t.Context(), d.conn, req); err != nil {
 		t.Fatal(err)
 	}

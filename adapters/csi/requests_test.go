@@ -49,7 +49,8 @@ func good() []proto.Message {
 		},
 		&spec.DeleteVolumeRequest{VolumeId: volume, Secrets: secrets},
 		&spec.ControllerPublishVolumeRequest{
-			VolumeId: volume, NodeId: string(nodeA()), VolumeCapability: capability(), Secrets: secrets, VolumeContext: described,
+			VolumeId: volume, NodeId: string(nodeA()), VolumeCapability: capability(),
+			Secrets: secrets, VolumeContext: described,
 		},
 		&spec.ControllerUnpublishVolumeRequest{VolumeId: volume, NodeId: string(nodeA()), Secrets: secrets},
 		&spec.ValidateVolumeCapabilitiesRequest{
@@ -71,7 +72,9 @@ func good() []proto.Message {
 			MaxEntries: 7, StartingToken: "rds:a", SourceVolumeId: volume, SnapshotId: snapshot, Secrets: secrets,
 		},
 		&spec.GetSnapshotRequest{SnapshotId: snapshot, Secrets: secrets},
-		&spec.ControllerExpandVolumeRequest{VolumeId: volume, CapacityRange: sizes, Secrets: secrets, VolumeCapability: capability()},
+		&spec.ControllerExpandVolumeRequest{
+			VolumeId: volume, CapacityRange: sizes, Secrets: secrets, VolumeCapability: capability(),
+		},
 		&spec.ControllerGetVolumeRequest{VolumeId: volume},
 		&spec.ControllerModifyVolumeRequest{VolumeId: volume, Secrets: secrets, MutableParameters: mutable},
 		&spec.ControllerGetVolumeHealthRequest{VolumeId: volume, Secrets: secrets},

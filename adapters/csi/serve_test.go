@@ -67,7 +67,7 @@ func TestServingWhenItIsOverAlready(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := listen(t, filepath.Join(socketDir(t), "csi.sock"), 0o600)
+		l := listen(t, filepath.Join(socketDir(t), "csi.sock"))
 		if err := server.Serve(ctx, l); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}

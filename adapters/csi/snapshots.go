@@ -10,11 +10,11 @@ import (
 func (c controller) CreateSnapshot(
 	ctx context.Context, r *spec.CreateSnapshotRequest,
 ) (*spec.CreateSnapshotResponse, error) {
-	name, source, err := c.settings.parseSnapshotting(r)
+	asked, err := c.settings.parseSnapshotting(r)
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.app.Snapshot(ctx, name, source)
+	s, err := c.app.Snapshot(ctx, asked.name, asked.source)
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +54,11 @@ func (c controller) GetSnapshot(
 func (c controller) ListSnapshots(
 	ctx context.Context, r *spec.ListSnapshotsRequest,
 ) (*spec.ListSnapshotsResponse, error) {
-	filter, most, err := c.settings.parseSnapshotFilter(r)
+	most, err := parseMost(r.GetMaxEntries())
 	if err != nil {
 		return nil, err
 	}
+	filter := c.settings.parseFilter(r)
 	list, next, err := c.app.ListSnapshots(ctx, filter, r.GetStartingToken(), most)
 	if err != nil {
 		return nil, err
