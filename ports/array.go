@@ -73,13 +73,15 @@ type Volumes interface {
 	// Grow sets the image and the record to next.Record.Size in one step, exported
 	// or not. A size below the row's or the record's is Invalid, as is a next that
 	// asks for another export than old; one that does not fit the room is
-	// Exhausted. The image is proved first as for an export, child rows aside.
+	// Exhausted. The image is proved first as for an export, child rows aside;
+	// Unreachable if the pool is read-only.
 	Grow(ctx context.Context, old, next domain.Volume, room domain.Room) (domain.Volume, error)
 
 	// Delete removes a volume in state Deleting: disk, image and the place of the
 	// image, and returns only when all are seen to be gone. A volume in another
-	// state, or exported, is Invalid. Unreachable if its pool is not mounted or
-	// not the recorded file system; DataAtRisk if another disk uses the image.
+	// state, or exported, is Invalid. Unreachable if its pool is not mounted, is
+	// read-only or not the recorded file system; DataAtRisk if another disk uses
+	// the image.
 	// The image of an adopted volume lies elsewhere: it is removed by the row's
 	// path, unless another disk uses it. Snapshots of the volume stay.
 	//
@@ -107,8 +109,9 @@ type Snapshots interface {
 	// Else the source must be there (NotFound) and have the record the plan rests
 	// on, before and after (Conflict, and no snapshot stays). Unsupported if it
 	// does not lie in a subvolume of its own on a pool that has snapshots,
-	// Unreachable if a pool that could hold the name is not mounted, Busy as for a
-	// copy, DataAtRisk if the source is not ours.
+	// Unreachable if a pool that could hold the name is not mounted or the
+	// source's is read-only, Busy as for a copy, DataAtRisk if the source is not
+	// ours.
 	Create(ctx context.Context, source domain.Volume, plan domain.Snapshot) (domain.Snapshot, error)
 
 	// Find is NotFound if the array has no such snapshot; Unreachable if a pool

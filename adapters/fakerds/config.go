@@ -34,6 +34,8 @@ type Config struct {
 	SlotMax   int              // longest slot it gives a new disk; 0: 32, as RouterOS 7.24
 	Now       func() time.Time // nil: time.Now
 	NoSync    bool             // what was acknowledged may be lost in a power cut, though not in a crash: for tests
+
+	dies func(point string) bool // tests only: whether the process dies there
 }
 
 // DefaultPools returns one pool of each kind with 1 TiB.

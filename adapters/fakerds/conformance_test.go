@@ -27,8 +27,13 @@ type array struct {
 
 func open(t *testing.T) porttest.Array {
 	t.Helper()
+	return openIn(t, t.TempDir())
+}
+
+func openIn(t *testing.T, dir string) porttest.Array {
+	t.Helper()
 	a := &array{t: t, cfg: fakerds.Config{
-		Dir: t.TempDir(), TargetDir: t.TempDir(), Array: "rds-1", Cluster: "test-cluster", NoSync: true,
+		Dir: dir, TargetDir: t.TempDir(), Array: "rds-1", Cluster: "test-cluster", NoSync: true,
 	}}
 	rds, err := fakerds.Open(a.cfg)
 	if err != nil {

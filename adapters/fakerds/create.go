@@ -2,6 +2,7 @@ package fakerds
 
 import (
 	"context"
+	"os"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
@@ -56,6 +57,8 @@ func (c *call) planned(plan domain.Plan) (string, error) {
 	switch {
 	case !known:
 		return "", c.fail(domain.Invalid, "pool %q is not configured on array %s", r.Pool, c.rds.cfg.Array)
+	case r.PoolUUID == "":
+		return "", c.fail(domain.Unreachable, "was planned while pool %s was not mounted", r.Pool)
 	case !plan.ID.Slot.Made() || len(plan.ID.Slot) > c.rds.cfg.SlotMax:
 		return "", c.fail(domain.Invalid, "slot %s: csi- and 26 characters, %d at most, are allowed", plan.ID.Slot, c.rds.cfg.SlotMax)
 	case r.State != state || len(r.Grants) > 0 || r.Origin.Kind == domain.Adopted:
@@ -127,6 +130,9 @@ func (c *call) add(at place, plan domain.Plan, comment string) error {
 	d := disk{Slot: string(plan.ID.Slot), Type: "file", Comment: comment, Path: at.image, Size: plan.Record.Size}
 	if plan.Record.Origin.Kind != domain.FromNothing {
 		d.Size = plan.SourceSize
+	}
+	if info, err := os.Stat(c.rds.file(at.image)); err != nil || info.Size() != int64(d.Size) {
+		return c.fail(domain.Conflict, "its image is not the one that was made: somebody else was at %s, try again", at.image)
 	}
 	if err := c.row(d); err != nil {
 		return err

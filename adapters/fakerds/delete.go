@@ -120,9 +120,6 @@ func (c *call) clearUnused(at place) error {
 	if err != nil {
 		return err
 	}
-	if other, used := c.pointing(at, ""); used {
-		return c.fail(domain.DataAtRisk, "disk %s uses what lies at %s: remove that disk first", other, at.image)
-	}
 	if held {
 		if _, err := c.writable(at.pool.Name, ""); err != nil {
 			return err

@@ -69,6 +69,14 @@ func (r *RDS) copyImage(from, to string, stop func() error) error {
 	if reflink(dst, src) {
 		return r.sync(dst)
 	}
+	if err := copyAtRest(dst, src, stop); err != nil {
+		return err
+	}
+	return r.sync(dst)
+}
+
+// copyAtRest copies until nobody wrote to src meanwhile.
+func copyAtRest(dst, src *os.File, stop func() error) error {
 	for range copyTries {
 		before, err := src.Stat()
 		if err != nil {
@@ -82,7 +90,7 @@ func (r *RDS) copyImage(from, to string, stop func() error) error {
 			return err
 		}
 		if after.ModTime().Equal(before.ModTime()) && after.Size() == before.Size() {
-			return r.sync(dst)
+			return nil
 		}
 	}
 	return errRestless

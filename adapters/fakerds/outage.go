@@ -125,8 +125,10 @@ func do[T any](ctx context.Context, r *RDS, op, id string, work func(*call) (T, 
 	if err := r.lock(ctx); err != nil {
 		return none, c.fail(domain.Unreachable, "no answer: %w", err)
 	}
-	result, err := work(c)
-	r.unlock()
+	result, err := func() (T, error) {
+		defer r.unlock() // also from a panic, or every later call would hang
+		return work(c)
+	}()
 	lost := c.silent && (c.outage.When == After || c.outage.When == During && c.outage.Step == 0)
 	if lost || errors.Is(err, errCut) {
 		return none, c.mute(ctx)

@@ -115,18 +115,31 @@ func (c *call) remove(path, step string) error {
 	return c.step(step)
 }
 
-// clear removes what lies at the place, the mark last. The caller has shown
-// that it is nobody's.
+// clear removes what lies at the place, the mark last, as long as no disk uses
+// it. The caller has shown that it is nobody's.
 func (c *call) clear(at place) error {
+	if err := c.unused(at); err != nil {
+		return err
+	}
 	if err := c.remove(at.image, "image removed"); err != nil {
 		return err
 	}
 	if at.dir != "" {
+		if err := c.unused(at); err != nil {
+			return err
+		}
 		if err := c.remove(at.dir, "subvolume removed"); err != nil {
 			return err
 		}
 	}
 	return c.unmark(at)
+}
+
+func (c *call) unused(at place) error {
+	if other, used := c.pointing(at, ""); used {
+		return c.fail(domain.DataAtRisk, "disk %s uses what lies at %s: remove that disk first", other, at.image)
+	}
+	return nil
 }
 
 func (c *call) unmark(at place) error { return c.remove(at.mark, "mark removed") }

@@ -83,13 +83,26 @@ func (c *call) snapshotsOn(pools []PoolConfig) ([]domain.Snapshot, error) {
 		}
 		for _, e := range entries {
 			if s, ok := domain.ParseEntry(c.rds.cfg.Array, e.Name()); ok {
-				s.Pool, s.Created = p.Name, c.rds.state.Snapshots[dir+"/"+e.Name()]
+				s.Pool, s.Created = p.Name, c.created(dir+"/"+e.Name())
 				list = append(list, s)
 			}
 		}
 	}
 	slices.SortFunc(list, func(a, b domain.Snapshot) int { return cmp.Compare(a.ID.Name, b.ID.Name) })
 	return list, nil
+}
+
+// created returns when a snapshot was taken; of one that was put there by hand
+// the file system knows.
+func (c *call) created(path string) time.Time {
+	if t, ok := c.rds.state.Snapshots[path]; ok {
+		return t
+	}
+	info, err := os.Stat(c.rds.file(path))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime().UTC().Truncate(time.Second)
 }
 
 // findSnapshot returns the snapshot of that name and its subvolume.

@@ -322,8 +322,8 @@ func (c *call) adoptable(v, next domain.Volume) error {
 		return c.fail(domain.Invalid, "is exported: switch that off first")
 	case next.ID != v.ID || r.Origin.Kind != domain.Adopted || r.Content != domain.Foreign || len(r.Grants) > 0:
 		return c.fail(domain.Invalid, "the record must say adopted, foreign content and no grant")
-	case r.Size != d.Size || r.Pool != poolOf(d.Path):
-		return c.fail(domain.Invalid, "the record must say %d bytes on pool %s, as the disk has", int64(d.Size), poolOf(d.Path))
+	case r.Size != d.Size || r.Pool != poolOf(d.Path) || r.PoolUUID == "":
+		return c.fail(domain.Invalid, "the record must say %d bytes on pool %s and its file system, as the disk has", int64(d.Size), poolOf(d.Path))
 	}
 	_, err := c.mounted(r.Pool, r.PoolUUID)
 	return err

@@ -192,6 +192,7 @@ func refusedDeleteTests() []rackTest {
 		{"a pool that is not mounted is silence, with a disk and without", (*rack).deleteOnSickPool},
 		{"a place that another disk uses is data at risk", (*rack).deleteUsed},
 		{"what is left of an adopted volume is not removed", (*rack).deleteAdoptedRest},
+		{"a volume that is made while an older one is removed keeps its image", (*rack).deleteMeanwhile},
 	}
 }
 
@@ -257,4 +258,36 @@ func (r *rack) deleteAdoptedRest() {
 	r.refusesDelete(v, domain.DataAtRisk)
 	r.unchanged(func() { r.must(r.Volumes().Delete(r.Context(), domain.Volume{ID: v.ID})) })
 	r.reads(v.Row.Path, 0, "left")
+}
+
+// deleteMeanwhile makes a volume between any two steps of the removal of what an
+// older one of that name left.
+func (r *rack) deleteMeanwhile() {
+	ran := true
+	for step := 1; ran; step++ {
+		ran = false
+		name := fmt.Sprintf("web%d", step)
+		old := r.made(r.facts.Copying, name, 4*mib)
+		r.must(r.RemoveDisk(old.ID.Slot))
+		plan := r.blank(r.facts.Copying, name, 4*mib)
+		r.Meanwhile(step, func() {
+			ran = true
+			_, err := r.Volumes().Create(r.Context(), plan)
+			if err != nil && !domain.Is(err, domain.DataAtRisk) {
+				r.Errorf("create meanwhile: got %v, want no error, or data at risk while the old image is there", err)
+			}
+		})
+		err := r.Volumes().Delete(r.Context(), domain.Volume{ID: old.ID})
+		r.Meanwhile(0, nil)
+		if err != nil && !domain.Is(err, domain.Conflict) {
+			r.kind(err, domain.DataAtRisk)
+		}
+		v, err := r.Volumes().Find(r.Context(), old.ID)
+		if err != nil {
+			r.kind(err, domain.NotFound)
+			continue
+		}
+		r.zero(v.Row.Path, 0, v.Row.Size)
+		r.held(v, "node-a")
+	}
 }
