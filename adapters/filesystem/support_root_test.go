@@ -44,10 +44,14 @@ func newHost(t *testing.T) porttest.Host {
 	t.Helper()
 	needTools(t)
 	hints := t.TempDir()
+	noGrow := map[domain.Access]string{}
+	if !mayResizeExt4() {
+		noGrow[domain.Ext4] = "CAP_SYS_RESOURCE"
+	}
 	return porttest.Host{
 		Filesystems: NewFilesystems(0), Mounts: NewMounts(0), Hints: NewHints(hints, domain.DefaultNQNPrefix),
 		Prefix: domain.DefaultNQNPrefix, HostNQN: hostNQN, HostID: hostNQN[len(hostNQN)-36:],
-		Attach: attachImage, Resized: resized, Foreign: foreignMount,
+		Attach: attachImage, Resized: resized, Foreign: foreignMount, NoGrow: noGrow,
 		WriteFile: writeFile, ReadFile: os.ReadFile, KeepOpen: keepOpen,
 		WriteDevice: writeDevice, ReadDevice: readDevice,
 		CorruptHint: func(t *testing.T, slot domain.Slot) {

@@ -260,6 +260,10 @@ func growCases() []hostCase {
 	return append(cases, eachFileSystem("grows under its mount", func(t *testing.T, h Host, a domain.Access) {
 		d := h.withFileSystem(t, 1, a)
 		target := h.mount(t, ports.Mounting{Device: d.device, Access: a})
+		if word := h.NoGrow[a]; word != "" {
+			refused(t, h.Filesystems.Grow(within(t), d.device, a, target), domain.Unsupported, word)
+			return
+		}
 		must(t, h.WriteFile(filepath.Join(target, "file"), []byte("kept")))
 		before := h.stats(t, target)
 		must(t, h.Filesystems.Grow(within(t), d.device, a, target))

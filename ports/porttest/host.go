@@ -49,6 +49,9 @@ type Host struct {
 	// FailReads makes reads of the device fail. Nil: the image is cut to nothing,
 	// which a loop device answers with EIO.
 	FailReads func(t *testing.T, d domain.Device, image string)
+	// NoGrow says which file systems this machine can not grow under a mount, and
+	// what the refusal has to name. Empty: all grow.
+	NoGrow map[domain.Access]string
 	// Foreign connects and mounts what is not ours and returns a look at it: an
 	// error if anything of it was changed.
 	Foreign func(t *testing.T) (intact func() error)
@@ -302,6 +305,7 @@ func (h Host) showNode(t *testing.T, d disk) (target string, leave func()) {
 	}
 	target = filepath.Join(newDir(t), "node")
 	must(t, h.Mounts.BindDevice(within(t), d.device, target, false))
+	h.unmountLater(t, target)
 	return target, func() { must(t, h.Mounts.Unmount(within(t), target)) }
 }
 
