@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -177,6 +179,22 @@ func TestPanicIsAFailureAndGoesOn(t *testing.T) {
 	if _, status, _ := b.last(); status != "Error" {
 		t.Errorf("span status %s, want Error", status)
 	}
+}
+
+func TestDurationIsThatOfTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		s := stocked(t, b)
+		s.rds.Cut(fakerds.Outage{Hang: true})
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if err := s.Delete(ctx, s.volume); !domain.Is(err, domain.Unreachable) {
+			t.Fatalf("delete on an array that hangs: %v, want unreachable", err)
+		}
+		if got := b.seconds(); got != 3 {
+			t.Errorf("took %g s, want 3", got)
+		}
+	})
 }
 
 func TestSpansOfOneCallAreOneTrace(t *testing.T) {

@@ -44,15 +44,34 @@ func newBench(t *testing.T) *bench {
 // A tally is what the metrics say of one operation.
 type tally struct{ success, failure, timed int64 }
 
-// tallies returns what the metrics say now, by operation.
-func (b *bench) tallies() map[string]tally {
+func (b *bench) collected() (got metricdata.ResourceMetrics) {
 	b.t.Helper()
-	var got metricdata.ResourceMetrics
 	if err := b.reader.Collect(context.WithoutCancel(b.t.Context()), &got); err != nil {
 		b.t.Fatal(err)
 	}
+	return got
+}
+
+// seconds returns how long all calls took together.
+func (b *bench) seconds() (sum float64) {
+	b.t.Helper()
+	for _, scope := range b.collected().ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if data, ok := m.Data.(metricdata.Histogram[float64]); ok {
+				for _, p := range data.DataPoints {
+					sum += p.Sum
+				}
+			}
+		}
+	}
+	return sum
+}
+
+// tallies returns what the metrics say now, by operation.
+func (b *bench) tallies() map[string]tally {
+	b.t.Helper()
 	all := map[string]tally{}
-	for _, scope := range got.ScopeMetrics {
+	for _, scope := range b.collected().ScopeMetrics {
 		for _, m := range scope.Metrics {
 			switch data := m.Data.(type) {
 			case metricdata.Sum[int64]:
