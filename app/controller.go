@@ -17,6 +17,7 @@ type Controller struct {
 	seen      seen
 	pools     poolViews
 	unsettled unsettled
+	creating  Guard // of slots that are looked for on several arrays
 }
 
 // NewController returns a controller over the arrays.
@@ -62,13 +63,12 @@ func update(ctx context.Context, a Array, old, next domain.Volume) (domain.Volum
 
 // change decides on the record seen last and writes the result on the condition
 // that the record still is the one decided on. What was seen earlier saves a
-// read, nothing more: a refusal and "nothing to do" are only believed of a
-// record read now.
+// read, nothing more: a refusal, whoever it comes from, and "nothing to do" are
+// only believed of a record read now.
 func (c *Controller) change(ctx context.Context, id domain.VolumeID, decide decision, write write) (domain.Volume, error) {
 	if v, ok := c.seen.get(id); ok {
 		done, changed, err := c.attempt(ctx, v, decide, write)
-		stale := !changed || domain.Is(err, domain.Conflict) || domain.Is(err, domain.NotFound)
-		if !stale {
+		if changed && (err == nil || domain.Is(err, domain.Unreachable)) {
 			return done, err
 		}
 	}

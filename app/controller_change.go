@@ -16,19 +16,31 @@ func (c *Controller) Delete(ctx context.Context, id domain.VolumeID) error {
 	if err != nil {
 		return err
 	}
+	for range maxRetries {
+		v, err := c.condemn(ctx, id)
+		if err != nil {
+			return err
+		}
+		c.seen.drop(id)
+		c.pools.drop(id.Array)
+		if err := array.Volumes.Delete(ctx, v); !domain.Is(err, domain.Conflict) {
+			return err
+		}
+	}
+	return domain.Fail(domain.Conflict, "delete", id.String(), "its record keeps changing, ask again")
+}
+
+// condemn marks the volume as being deleted. One that is absent is returned
+// without a standing, for what may be left of it to be swept.
+func (c *Controller) condemn(ctx context.Context, id domain.VolumeID) (domain.Volume, error) {
 	v, err := c.change(ctx, id, func(v domain.Volume, nonce string) (domain.Volume, bool, error) {
 		next, err := v.Condemn(nonce)
 		return next, v.Record.State != domain.Deleting, err
 	}, update)
 	if domain.Is(err, domain.NotFound) {
-		v, err = domain.Volume{ID: id}, nil
+		return domain.Volume{ID: id}, nil
 	}
-	if err != nil {
-		return err
-	}
-	c.seen.drop(id)
-	c.pools.drop(id.Array)
-	return array.Volumes.Delete(ctx, v)
+	return v, err
 }
 
 // Expand grows the volume to what r asks for. One that is large enough stays as

@@ -3,23 +3,46 @@ package app
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
+// A making is a volume on its way: what is asked for, its slot, the arrays on
+// which it may be, and what it copies.
+type making struct {
+	Creation
+	slot   domain.Slot
+	arrays []Array
+	source domain.Source
+}
+
 // Create makes the volume that r asks for, or finds the one that an earlier
 // call made. A volume of that name that differs is Exists.
 func (c *Controller) Create(ctx context.Context, r Creation) (domain.Volume, error) {
-	slot := c.settings.Cluster.Slot(r.Name)
-	v, found, err := c.existing(ctx, r, slot)
+	m := making{Creation: r, slot: c.settings.Cluster.Slot(r.Name)}
+	var err error
+	if m.arrays, err = c.candidates(r); err != nil {
+		return domain.Volume{}, err
+	}
+	if len(m.arrays) == 1 {
+		return c.make(ctx, m) // Volumes.Create finds what is there itself
+	}
+	// One at a time: between asking all arrays and making it on one of them
+	// nobody else may do the same and come to another one.
+	ctx, leave, err := c.creating.Enter(ctx, string(m.slot))
 	if err != nil {
 		return domain.Volume{}, err
 	}
-	if !found {
-		return c.make(ctx, r, slot)
+	defer leave()
+	v, found, err := m.search(ctx)
+	switch {
+	case err != nil:
+		return domain.Volume{}, err
+	case found:
+		return c.settle(ctx, m, v)
+	default:
+		return c.make(ctx, m)
 	}
-	return c.settle(ctx, v, r)
 }
 
 // candidates returns the arrays on which the volume may be.
@@ -39,85 +62,99 @@ func (c *Controller) candidates(r Creation) ([]Array, error) {
 	return []Array{a}, err
 }
 
-// existing looks for the slot on every array that may have it. With a single
-// candidate nothing is asked: Volumes.Create finds what is there itself. Any
-// silent array makes the answer Unreachable, or a lost reply would make two
-// volumes.
-func (c *Controller) existing(ctx context.Context, r Creation, slot domain.Slot) (domain.Volume, bool, error) {
-	arrays, err := c.candidates(r)
-	if err != nil || len(arrays) == 1 {
-		return domain.Volume{}, false, err
+// search looks for the volume on the arrays. Found on any is an answer; found
+// on none is one only if all of them have spoken, or a lost reply would make
+// two volumes.
+func (m making) search(ctx context.Context) (v domain.Volume, found bool, err error) {
+	type answer struct {
+		volume domain.Volume
+		err    error
 	}
-	return c.search(ctx, arrays, slot)
-}
-
-func (c *Controller) search(ctx context.Context, arrays []Array, slot domain.Slot) (domain.Volume, bool, error) {
-	results, err := each(ctx, arrays, func(ctx context.Context, a Array) (*domain.Volume, error) {
-		v, err := a.Volumes.Find(ctx, domain.VolumeID{Array: a.Name, Slot: slot})
-		if domain.Is(err, domain.NotFound) {
-			return nil, nil
-		}
-		return &v, err
+	answers, _ := each(ctx, m.arrays, func(ctx context.Context, a Array) (answer, error) {
+		v, err := a.Volumes.Find(ctx, domain.VolumeID{Array: a.Name, Slot: m.slot})
+		return answer{v, err}, nil
 	})
+	for i, got := range answers {
+		switch {
+		case got.err == nil:
+			return got.volume, true, nil
+		case !domain.Is(got.err, domain.NotFound):
+			err = domain.Fail(domain.KindOf(got.err), "find", "", "array %s: %w", m.arrays[i].Name, got.err)
+		}
+	}
+	return domain.Volume{}, false, err
+}
+
+// make makes a volume that no array was seen to have. Where that can not be
+// planned, because the source or the room is gone, it may still be there from
+// an earlier call: then that is the answer.
+func (c *Controller) make(ctx context.Context, m making) (domain.Volume, error) {
+	var err error
+	if m.source, err = c.source(ctx, m.Creation); err != nil {
+		return c.orExisting(ctx, m, err)
+	}
+	lately := slices.ContainsFunc(m.arrays, c.viewed)
+	v, planned, err := c.makeOn(ctx, m, c.view)
+	if planned && domain.Is(err, domain.Exhausted) || !planned && lately {
+		// What was seen of the pools lately chooses, it does not refuse.
+		v, planned, err = c.makeOn(ctx, m, c.look)
+	}
+	switch {
+	case err == nil:
+		return v, v.Satisfies(m.VolumeRequest)
+	case planned:
+		return domain.Volume{}, err
+	default:
+		return c.orExisting(ctx, m, err)
+	}
+}
+
+// makeOn makes the volume on the best of the pools that look shows. planned
+// says that an array was asked to.
+func (c *Controller) makeOn(ctx context.Context, m making, look look) (v domain.Volume, planned bool, err error) {
+	a, plan, err := c.plan(ctx, m, look)
 	if err != nil {
 		return domain.Volume{}, false, err
 	}
-	if i := slices.IndexFunc(results, func(v *domain.Volume) bool { return v != nil }); i >= 0 {
-		return *results[i], true, nil
-	}
-	return domain.Volume{}, false, nil
+	v, err = c.carryOut(ctx, a, plan)
+	return v, true, err
 }
 
-// make makes a volume that no candidate array was seen to have. Where that can
-// not be planned, because the source or the room is gone, the volume may still
-// be there from an earlier call: then that is the answer.
-func (c *Controller) make(ctx context.Context, r Creation, slot domain.Slot) (domain.Volume, error) {
-	a, plan, err := c.plan(ctx, r, slot)
-	if err != nil {
-		return c.orExisting(ctx, r, slot, err)
-	}
-	c.unsettled.begin(slot, a.Name)
+// carryOut makes a planned volume.
+func (c *Controller) carryOut(ctx context.Context, a Array, plan domain.Plan) (domain.Volume, error) {
 	v, err := a.Volumes.Create(ctx, plan)
-	if err == nil || c.answered(err) {
-		c.unsettled.settle(slot)
+	if err == nil {
+		c.unsettled.settle(plan.ID.Slot)
+		c.seen.put(v)
+		return v, nil
 	}
-	if err != nil {
-		c.pools.drop(a.Name)
-		return domain.Volume{}, err
+	c.pools.drop(a.Name)
+	if kind := domain.KindOf(err); kind == domain.Unreachable || kind == domain.Other {
+		c.unsettled.put(plan.ID.Slot, a.Name, c.settings.Now())
 	}
-	c.seen.put(v)
-	return v, v.Satisfies(r.VolumeRequest)
+	return domain.Volume{}, err
 }
 
-// answered reports whether an array has said no, so that nothing is under way.
-func (c *Controller) answered(err error) bool {
-	kind := domain.KindOf(err)
-	return kind != domain.Unreachable && kind != domain.Other
-}
-
-func (c *Controller) orExisting(ctx context.Context, r Creation, slot domain.Slot, why error) (domain.Volume, error) {
-	if domain.Is(why, domain.Unreachable) {
-		return domain.Volume{}, why
-	}
-	arrays, err := c.candidates(r)
-	if err != nil {
-		return domain.Volume{}, err
-	}
-	v, found, err := c.search(ctx, arrays, slot)
+// orExisting answers with the volume if it is there, else with why it can not
+// be made.
+func (c *Controller) orExisting(ctx context.Context, m making, why error) (domain.Volume, error) {
+	v, found, err := m.search(ctx)
 	switch {
+	case found:
+		return c.settle(ctx, m, v)
 	case err != nil:
 		return domain.Volume{}, err
-	case !found:
+	default:
 		return domain.Volume{}, why
 	}
-	return c.settle(ctx, v, r)
 }
 
 // settle answers with a volume that is there, completing a copy that an earlier
 // call left half-made.
-func (c *Controller) settle(ctx context.Context, v domain.Volume, r Creation) (domain.Volume, error) {
+func (c *Controller) settle(ctx context.Context, m making, v domain.Volume) (domain.Volume, error) {
+	c.unsettled.settle(v.ID.Slot)
 	c.seen.put(v)
-	if err := v.Satisfies(r.VolumeRequest); err != nil || v.Record.State != domain.Making {
+	if err := v.Satisfies(m.VolumeRequest); err != nil || v.Record.State != domain.Making {
 		return v, err
 	}
 	a, err := c.arrays.Get(v.ID.Array)
@@ -125,42 +162,13 @@ func (c *Controller) settle(ctx context.Context, v domain.Volume, r Creation) (d
 		return domain.Volume{}, err
 	}
 	plan := domain.Plan{ID: v.ID, Record: v.Record, Room: a.Room}
-	if v, err = a.Volumes.Create(ctx, plan); err != nil {
+	if plan.Record.Nonce, err = c.settings.nonce(); err != nil {
 		return domain.Volume{}, err
 	}
-	c.seen.put(v)
-	return v, v.Satisfies(r.VolumeRequest)
-}
-
-// A place is a pool of an array.
-type place struct {
-	array Array
-	pool  domain.Pool
-}
-
-// plan chooses where to make the volume and plans it there.
-func (c *Controller) plan(ctx context.Context, r Creation, slot domain.Slot) (Array, domain.Plan, error) {
-	source, err := c.source(ctx, r)
-	if err != nil {
-		return Array{}, domain.Plan{}, err
+	if v, err = c.carryOut(ctx, a, plan); err != nil {
+		return domain.Volume{}, err
 	}
-	places, err := c.places(ctx, r, source, slot)
-	if err != nil {
-		return Array{}, domain.Plan{}, err
-	}
-	nonce, err := c.settings.nonce()
-	if err != nil {
-		return Array{}, domain.Plan{}, err
-	}
-	best := slices.MaxFunc(places, func(a, b place) int {
-		return int(min(max(a.array.Room.Left(a.pool)-b.array.Room.Left(b.pool), -1), 1))
-	})
-	plan, err := domain.NewPlan(c.settings.Cluster, best.array.Name, best.pool, best.array.Room,
-		r.VolumeRequest, source, c.settings.Now(), nonce)
-	if err == nil {
-		err = best.array.Room.Fits(best.pool, plan.Record.Size)
-	}
-	return best.array, plan, err
+	return v, v.Satisfies(m.VolumeRequest)
 }
 
 // source reads what the volume is to be copied from.
@@ -178,93 +186,4 @@ func (c *Controller) source(ctx context.Context, r Creation) (domain.Source, err
 	default:
 		return domain.Source{}, nil
 	}
-}
-
-// places returns the pools on which the volume could be made. It fails if there
-// is none.
-func (c *Controller) places(ctx context.Context, r Creation, source domain.Source, slot domain.Slot) ([]place, error) {
-	arrays, err := c.candidates(r)
-	if err != nil {
-		return nil, err
-	}
-	arrays = slices.DeleteFunc(slices.Clone(arrays), func(a Array) bool { return !a.reachableFrom(r.Reachable) })
-	if name, ok := c.unsettled.get(slot); ok {
-		arrays = slices.DeleteFunc(arrays, func(a Array) bool { return a.Name != name })
-	}
-	if len(arrays) == 0 {
-		return nil, domain.Fail(domain.Exhausted, "create", r.Name, "accessibility_requirements: no array serves that topology")
-	}
-	views, err := each(ctx, arrays, c.view)
-	if err != nil {
-		return nil, err
-	}
-	var places []place
-	var reasons []string
-	for i, a := range arrays {
-		for _, p := range views[i] {
-			if why := unfit(p, r, source); why != "" {
-				reasons = append(reasons, string(a.Name)+"/"+p.Name+" "+why)
-				continue
-			}
-			places = append(places, place{a, p})
-		}
-	}
-	if len(places) == 0 {
-		return nil, noPlace(r, source, reasons)
-	}
-	return places, nil
-}
-
-// view returns an array's pools, from lately or from now.
-func (c *Controller) view(ctx context.Context, a Array) ([]domain.Pool, error) {
-	if pools, ok := c.pools.get(a.Name, c.settings.Now()); ok {
-		return pools, nil
-	}
-	pools, err := a.Pools.List(ctx)
-	if err == nil {
-		c.pools.put(a.Name, pools, c.settings.Now())
-	}
-	return pools, err
-}
-
-const (
-	notNamed = "is not the pool asked for"
-	noCopies = "can not copy, a Btrfs pool is needed"
-)
-
-// unfit says why a volume can not be made on the pool, "" if it can.
-func unfit(p domain.Pool, r Creation, source domain.Source) string {
-	copied := source.Origin.Kind != domain.FromNothing
-	switch reason, healthy := p.Healthy(); {
-	case r.Parameters.Pool != "" && p.Name != r.Parameters.Pool, copied && p.Name != source.Pool:
-		return notNamed
-	case copied && !p.Snapshots:
-		return noCopies
-	case !healthy:
-		return "is " + reason
-	default:
-		return ""
-	}
-}
-
-// noPlace is the error for a volume that no pool takes: Unreachable if a pool
-// that could is not healthy now, else the request can not be fulfilled.
-func noPlace(r Creation, source domain.Source, reasons []string) error {
-	sick := slices.ContainsFunc(reasons, func(s string) bool {
-		return !strings.HasSuffix(s, notNamed) && !strings.HasSuffix(s, noCopies)
-	})
-	kind := domain.Invalid
-	if sick {
-		kind = domain.Unreachable
-	}
-	what := "parameter pool"
-	if source.Origin.Kind != domain.FromNothing {
-		what = "volume_content_source"
-	}
-	return domain.Fail(kind, "create", r.Name, "%s: no pool can take the volume: %s", what, strings.Join(reasons, ", "))
-}
-
-// reachableFrom reports whether the array serves at least one of the segments.
-func (a Array) reachableFrom(list []map[string]string) bool {
-	return len(list) == 0 || slices.ContainsFunc(list, a.serves)
 }

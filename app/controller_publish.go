@@ -20,7 +20,7 @@ func (c *Controller) Publish(ctx context.Context, id domain.VolumeID, node domai
 	}
 	v, err := c.change(ctx, id, c.admit(array, node, use), update)
 	if err != nil {
-		if domain.Is(err, domain.InUse) {
+		if domain.Is(err, domain.InUse) && len(v.Record.Grants) > 0 {
 			c.recorder.Record(ctx, domain.AttachmentConflict{Volume: id, Node: node, Err: err})
 		}
 		return domain.Attachment{}, err

@@ -76,7 +76,15 @@ func (c *Controller) Health(ctx context.Context, id domain.VolumeID) ([]domain.C
 	if err != nil {
 		return nil, err
 	}
-	return c.conditions(ctx, v)
+	array, err := c.arrays.Get(id.Array)
+	if err != nil {
+		return nil, err
+	}
+	pools, err := c.look(ctx, array)
+	if err != nil {
+		return nil, err
+	}
+	return c.conditions(v, array, pools), nil
 }
 
 // ListHealth returns at most most volumes (0: all) with something wrong, and the
@@ -95,29 +103,21 @@ func (c *Controller) healthPage(ctx context.Context, a Array, p ports.Page) ([]V
 	if err != nil {
 		return nil, err
 	}
+	pools, err := c.look(ctx, a)
+	if err != nil {
+		return nil, err
+	}
 	page := make([]VolumeHealth, len(volumes))
 	for i, v := range volumes {
-		page[i].ID = v.ID
-		if page[i].Conditions, err = c.conditions(ctx, v); err != nil {
-			return nil, err
-		}
+		page[i] = VolumeHealth{ID: v.ID, Conditions: c.conditions(v, a, pools)}
 	}
 	return page, nil
 }
 
-func (c *Controller) conditions(ctx context.Context, v domain.Volume) ([]domain.Condition, error) {
-	array, err := c.arrays.Get(v.ID.Array)
-	if err != nil {
-		return nil, err
-	}
-	pools, err := c.view(ctx, array)
-	if err != nil {
-		return nil, err
-	}
+func (c *Controller) conditions(v domain.Volume, a Array, pools []domain.Pool) []domain.Condition {
 	i := slices.IndexFunc(pools, func(p domain.Pool) bool { return p.Name == v.Record.Pool })
-	var p domain.Pool
-	if i >= 0 {
-		p = pools[i]
+	if i < 0 {
+		return v.Conditions(domain.Pool{}, false, c.settings.Prefix, a.Fencing)
 	}
-	return v.Conditions(p, i >= 0, c.settings.Prefix, array.Fencing), nil
+	return v.Conditions(pools[i], true, c.settings.Prefix, a.Fencing)
 }

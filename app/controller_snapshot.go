@@ -9,18 +9,24 @@ import (
 )
 
 // Snapshot takes a snapshot of the source, or finds the one an earlier call
-// took, also when the source is gone by now. One of that name of another source
+// took, also when none could be taken now. One of that name of another source
 // is Exists.
 func (c *Controller) Snapshot(ctx context.Context, name string, source domain.VolumeID) (domain.Snapshot, error) {
-	if err := c.nameIsFree(ctx, name, source); err != nil {
+	if source == (domain.VolumeID{}) {
+		_, err := c.find(ctx, source)
+		return domain.Snapshot{}, err
+	}
+	switch err := c.nameIsFree(ctx, name, source); {
+	case domain.Is(err, domain.Unreachable):
+		return c.orTaken(ctx, name, source, err) // one taken before is here, whatever is elsewhere
+	case err != nil:
 		return domain.Snapshot{}, err
 	}
 	for range maxRetries {
-		v, err := c.find(ctx, source)
-		if err != nil {
+		s, asked, err := c.take(ctx, name, source)
+		if err != nil && !asked {
 			return c.orTaken(ctx, name, source, err)
 		}
-		s, err := c.take(ctx, name, v)
 		if !domain.Is(err, domain.Conflict) {
 			return s, err
 		}
@@ -28,35 +34,60 @@ func (c *Controller) Snapshot(ctx context.Context, name string, source domain.Vo
 	return domain.Snapshot{}, domain.Fail(domain.Conflict, "snapshot", source.String(), "its record keeps changing, ask again")
 }
 
-func (c *Controller) take(ctx context.Context, name string, v domain.Volume) (domain.Snapshot, error) {
-	array, err := c.arrays.Get(v.ID.Array)
+// take takes the snapshot of the source as it is now. asked says that the array
+// was asked to.
+func (c *Controller) take(ctx context.Context, name string, source domain.VolumeID) (s domain.Snapshot, asked bool, err error) {
+	v, err := c.find(ctx, source)
 	if err != nil {
-		return domain.Snapshot{}, err
+		return domain.Snapshot{}, false, err
 	}
-	pools, err := c.view(ctx, array)
+	array, err := c.arrays.Get(source.Array)
 	if err != nil {
-		return domain.Snapshot{}, err
+		return domain.Snapshot{}, false, err
 	}
-	i := slices.IndexFunc(pools, func(p domain.Pool) bool { return p.Name == v.Record.Pool })
-	if i < 0 {
-		c.pools.drop(array.Name)
-		return domain.Snapshot{}, domain.Fail(domain.Unreachable, "snapshot", v.ID.String(),
-			"pool %q is not among those configured for array %s", v.Record.Pool, array.Name)
-	}
-	plan, err := v.PlanSnapshot(c.settings.Cluster, name, pools[i])
+	p, err := c.poolOf(ctx, array, v)
 	if err != nil {
-		return domain.Snapshot{}, err
+		return domain.Snapshot{}, false, err
 	}
-	return array.Snapshots.Create(ctx, v, plan)
+	plan, err := v.PlanSnapshot(c.settings.Cluster, name, p)
+	if err != nil {
+		return domain.Snapshot{}, false, err
+	}
+	s, err = array.Snapshots.Create(ctx, v, plan)
+	return s, true, err
 }
 
-// orTaken answers a repeated call whose source was deleted meanwhile.
-func (c *Controller) orTaken(ctx context.Context, name string, source domain.VolumeID, why error) (domain.Snapshot, error) {
-	if !domain.Is(why, domain.NotFound) || source == (domain.VolumeID{}) {
-		return domain.Snapshot{}, why
+// poolOf returns the mounted pool that the volume's record names, the zero one
+// for a volume whose record means nothing. What was seen lately is believed only
+// if a snapshot can be taken there.
+func (c *Controller) poolOf(ctx context.Context, a Array, v domain.Volume) (domain.Pool, error) {
+	if v.Standing != domain.Ours {
+		return domain.Pool{}, nil
 	}
-	id := domain.SnapshotID{Array: source.Array, Name: c.settings.Cluster.SnapshotName(name)}
-	s, err := c.GetSnapshot(ctx, id)
+	named := func(p domain.Pool) bool { return p.Name == v.Record.Pool }
+	pools, _ := c.pools.get(a.Name, c.settings.Now())
+	if i := slices.IndexFunc(pools, named); i >= 0 && pools[i].Mounted && pools[i].Snapshots {
+		return pools[i], nil
+	}
+	pools, err := c.look(ctx, a)
+	if err != nil {
+		return domain.Pool{}, err
+	}
+	i := slices.IndexFunc(pools, named)
+	switch {
+	case i < 0:
+		return domain.Pool{}, domain.Fail(domain.Unreachable, "snapshot", v.ID.String(),
+			"pool %q is not among those configured for array %s", v.Record.Pool, a.Name)
+	case !pools[i].Mounted:
+		return domain.Pool{}, domain.Fail(domain.Unreachable, "snapshot", v.ID.String(), "pool %s is not mounted", pools[i].Name)
+	}
+	return pools[i], nil
+}
+
+// orTaken answers a repeated call that could take nothing now: with the
+// snapshot if it is there, else with why.
+func (c *Controller) orTaken(ctx context.Context, name string, source domain.VolumeID, why error) (domain.Snapshot, error) {
+	s, err := c.GetSnapshot(ctx, domain.SnapshotID{Array: source.Array, Name: c.settings.Cluster.SnapshotName(name)})
 	switch {
 	case domain.Is(err, domain.NotFound):
 		return domain.Snapshot{}, why

@@ -430,3 +430,19 @@ func (s *stand) editExport(id domain.VolumeID, on bool, host string) {
 	s.t.Helper()
 	s.must(s.rds[id.Array].Edit(string(id.Slot), func(d *fakerds.Disk) { d.Export, d.Host = on, host }))
 }
+
+// wantVolumesBeside is wantVolumes, leaving out a foreign disk and its image.
+func (s *stand) wantVolumesBeside(slot string, names ...string) {
+	s.t.Helper()
+	for array, rds := range s.rds {
+		disks, err := rds.Disks()
+		s.must(err)
+		for _, d := range disks {
+			if d.Slot == slot {
+				s.must(rds.RemoveDisk(slot))
+				s.must(os.Remove(filepath.Join(s.dirs[array], d.Path)))
+			}
+		}
+	}
+	s.wantVolumes(names...)
+}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -87,33 +88,45 @@ func (p *poolViews) drop(array domain.ArrayName) {
 
 // unsettled remembers on which array a create was tried whose outcome nobody
 // knows: its retry goes there again, for a command that was thought lost may
-// still land.
+// still land. Only that the volume is there settles it, or time: a refusal of
+// the retry says nothing about the first try.
 type unsettled struct {
-	mu     sync.Mutex
-	arrays map[domain.Slot]domain.ArrayName
+	mu    sync.Mutex
+	tries map[domain.Slot]try
 }
 
-func (u *unsettled) get(slot domain.Slot) (domain.ArrayName, bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	array, ok := u.arrays[slot]
-	return array, ok
+type try struct {
+	array domain.ArrayName
+	at    time.Time
 }
 
-func (u *unsettled) begin(slot domain.Slot, array domain.ArrayName) {
+// unsettledAge is how long a command that was thought lost may still land: well
+// above any deadline and any time an RDS lets a session live that nobody reads.
+const unsettledAge = 10 * time.Minute
+
+func (u *unsettled) get(slot domain.Slot, now time.Time) (domain.ArrayName, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.arrays == nil {
-		u.arrays = make(map[domain.Slot]domain.ArrayName)
+	t, ok := u.tries[slot]
+	return t.array, ok && now.Sub(t.at) < unsettledAge
+}
+
+// put notes a try. If there are too many, those go that can not land any more,
+// then all: a retry asks every array first anyway.
+func (u *unsettled) put(slot domain.Slot, array domain.ArrayName, now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.tries) >= seenMost {
+		maps.DeleteFunc(u.tries, func(_ domain.Slot, t try) bool { return now.Sub(t.at) >= unsettledAge })
 	}
-	if len(u.arrays) >= seenMost {
-		clear(u.arrays) // creates nobody repeated: a retry asks every array first anyway
+	if u.tries == nil || len(u.tries) >= seenMost {
+		u.tries = make(map[domain.Slot]try)
 	}
-	u.arrays[slot] = array
+	u.tries[slot] = try{array: array, at: now}
 }
 
 func (u *unsettled) settle(slot domain.Slot) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.arrays, slot)
+	delete(u.tries, slot)
 }
