@@ -155,10 +155,10 @@ func (w *staging) found(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	number := w.device.Identity().Number()
-	m, mounted := table.at(w.Path)
 	if w.Use.Access == domain.Block {
 		return false, w.foundBlock(table, number)
 	}
+	m, mounted := table.at(w.Path)
 	bound := func(m ports.Mount) bool { return m.DeviceNumber == number }
 	switch {
 	case slices.ContainsFunc(table, bound):
@@ -166,8 +166,7 @@ func (w *staging) found(ctx context.Context) (done bool, err error) {
 	case !mounted:
 		return false, nil
 	case m.Number != number || !isFileSystem(m):
-		return false, domain.Fail(domain.InUse, "stage", w.id,
-			"%s of device %s is mounted at %s, the volume is device %s: unstage it first", m.Access, m.Number, w.Path, number)
+		return false, w.clear(ctx)
 	case m.Access != string(w.Use.Access):
 		return false, w.exists("as " + m.Access)
 	case m.ReadOnly != w.Use.ReadOnly:
@@ -175,6 +174,25 @@ func (w *staging) found(ctx context.Context) (done bool, err error) {
 	}
 	_, err = w.node.usage(ctx, w.Path)
 	return err == nil, err
+}
+
+// clear takes off the staging path what is mounted there from a device that is
+// not the volume's now: one that the kernel has removed, as it does when a target
+// refuses it. What another volume has there, or a workload uses, stays.
+func (w *staging) clear(ctx context.Context) error {
+	keep := []link{{nqn: w.nqn, live: 1}} // it was just proved
+	if err := w.node.release(ctx, release{slot: w.nqn.Slot, staging: w.Path, keep: keep}); err != nil {
+		return err
+	}
+	table, err := w.node.mounts(ctx)
+	if err != nil {
+		return err
+	}
+	if m, mounted := table.at(w.Path); mounted {
+		return domain.Fail(domain.InUse, "stage", w.id, "%s of device %s is mounted at %s, the volume is device %s",
+			m.Access, m.Number, w.Path, w.device.Identity().Number())
+	}
+	return nil
 }
 
 // foundBlock refuses to stage as raw block what is in another use.

@@ -265,17 +265,51 @@ func TestStagedIsFineOnlyWhileItAnswers(t *testing.T) {
 			must(t, r.stage(v))
 		})
 	})
-	t.Run("another device at the path", func(t *testing.T) {
+}
+
+func TestStageOverADeadMount(t *testing.T) {
+	dead := func(t *testing.T, publish bool) (*rig, vol, string) {
 		r := newRig(t, removesControllers)
 		v := r.staged(r.volume("a"))
+		pod, mounts := v.target("pod"), 1
+		if publish {
+			must(t, r.publish(v, pod))
+			mounts++
+		}
 		r.withdraw(v)
-		r.wantLeft(0, 1) // the mount is dead
+		r.wantLeft(0, mounts)
 		r.export(v)
-		wantKind(t, r.stage(v), domain.InUse)
-		r.wantLeft(0, 1)
-		must(t, r.unstage(v))
+		return r, v, pod
+	}
+	t.Run("that nobody uses replaces it", func(t *testing.T) {
+		r, v, _ := dead(t, false)
 		must(t, r.stage(v))
+		r.wantLeft(1, 1)
+		must(t, r.node.Unstage(t.Context(), v.slot(), v.staging.Path))
+		r.wantNothingLeft()
 	})
+	t.Run("that a workload uses refuses and names it", func(t *testing.T) {
+		r, v, pod := dead(t, true)
+		err := r.stage(v)
+		wantKind(t, err, domain.InUse)
+		wantText(t, err, pod)
+		r.wantLeft(0, 2)
+	})
+}
+
+func TestStageWhereAnotherVolumeIsStagedRefuses(t *testing.T) {
+	r := newRig(t)
+	other := r.staged(r.volume("other"))
+	v := r.volume("a")
+	v.staging.Path = other.staging.Path
+	before := r.mounts()
+	wantKind(t, r.stage(v), domain.InUse)
+	r.wantLeft(1, 1)
+	if got := r.mounts(); !slices.Equal(got, before) {
+		t.Errorf("got mounts %+v, want %+v as before", got, before)
+	}
+	must(t, r.unstage(v)) // is not staged: nothing to do
+	r.wantLeft(1, 1)
 }
 
 func TestStageAfterAnotherEpoch(t *testing.T) {
@@ -310,10 +344,11 @@ func TestStageAfterAnotherEpoch(t *testing.T) {
 			r := newRig(t)
 			v := r.next(r.staged(r.volume("a")))
 			began := time.Now()
-			for r.stage(v) != nil {
+			for err := r.stage(v); err != nil; err = r.stage(v) {
 				if time.Since(began) > 2*rigGrace {
-					t.Fatal("got no end, want the old epoch abandoned after the grace time")
+					t.Fatalf("got %v, want the old epoch abandoned after the grace time", err)
 				}
+				<-time.After(time.Second)
 			}
 			if got := time.Since(began); got < rigGrace {
 				t.Errorf("got the old epoch abandoned after %s, want %s", got, rigGrace)

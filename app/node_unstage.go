@@ -234,7 +234,9 @@ func (n *Node) settle(ctx context.Context, nqn domain.NQN) error {
 		}
 		admits, err := n.host.Fabric.Admits(ctx, n.targetOf(ctx, l))
 		if err != nil {
-			n.denials.forget(nqn)
+			if ctx.Err() == nil { // else it was this call that did not wait
+				n.denials.forget(nqn)
+			}
 			return domain.Fail(domain.KindOf(err), "unstage", nqn.String(),
 				"its controller is not live and the target does not say whether it admits this host: %w", err)
 		}

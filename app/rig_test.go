@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/adapters/fakehost"
@@ -366,6 +367,7 @@ func (r *rig) sized(v vol, size domain.Size) vol {
 }
 
 // hang makes the calls of that name hang, whatever their context, until release.
+// It needs the bubble of a synctest.
 func (r *rig) hang(name string) (release func()) {
 	let := make(chan struct{})
 	r.tap.arm(func(_ int, call string) error {
@@ -377,5 +379,6 @@ func (r *rig) hang(name string) (release func()) {
 	return func() {
 		r.tap.arm(nil, nil)
 		close(let)
+		synctest.Wait()
 	}
 }
