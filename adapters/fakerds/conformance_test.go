@@ -127,7 +127,7 @@ func (a *array) ReadImage(path string, offset domain.Size, into []byte) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	_, err = f.ReadAt(into, int64(offset))
 	return err
 }
@@ -137,7 +137,7 @@ func (a *array) WriteImage(path string, offset domain.Size, from []byte) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	_, err = f.WriteAt(from, int64(offset))
 	return err
 }

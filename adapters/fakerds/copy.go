@@ -51,7 +51,8 @@ func (c *call) cloned(plan domain.Plan) (dir string, err error) {
 	case v.Standing != domain.Ours:
 		return "", c.fail(domain.DataAtRisk, "source %s has no record of ours", v.ID)
 	case !made || v.Row.Path != at.image:
-		return "", c.fail(domain.Unsupported, "source %s lies at %s, not in a subvolume of its own on pool %s", v.ID, v.Row.Path, p.Name)
+		return "", c.fail(domain.Unsupported, "source %s lies at %s, not in a subvolume of its own on pool %s",
+			v.ID, v.Row.Path, p.Name)
 	case r.State == domain.Making || v.CopyContent() != plan.Record.Content || v.Row.Size != plan.SourceSize:
 		return "", c.fail(domain.Conflict, "source %s is not what was planned with: read it again", v.ID)
 	}

@@ -60,7 +60,8 @@ func (c *call) planned(plan domain.Plan) (string, error) {
 	case r.PoolUUID == "":
 		return "", c.fail(domain.Unreachable, "was planned while pool %s was not mounted", r.Pool)
 	case !plan.ID.Slot.Made() || len(plan.ID.Slot) > c.rds.cfg.SlotMax:
-		return "", c.fail(domain.Invalid, "slot %s: csi- and 26 characters, %d at most, are allowed", plan.ID.Slot, c.rds.cfg.SlotMax)
+		return "", c.fail(domain.Invalid, "slot %s: csi- and 26 characters, %d at most, are allowed",
+			plan.ID.Slot, c.rds.cfg.SlotMax)
 	case r.State != state || len(r.Grants) > 0 || r.Origin.Kind == domain.Adopted:
 		return "", c.fail(domain.Invalid, "a new volume is %s and has no grants", state)
 	case r.Size < plan.SourceSize:

@@ -46,3 +46,10 @@ func exported(t *testing.T, a *array) domain.Volume {
 	}))
 	return must[domain.Volume](t)(a.Volumes().Update(t.Context(), v, next))
 }
+
+// snapPlan plans a snapshot of a volume on the pool that has them.
+func snapPlan(t *testing.T, a *array, v domain.Volume) domain.Snapshot {
+	t.Helper()
+	btrfs := must[[]domain.Pool](t)(a.Pools().List(t.Context()))[0]
+	return must[domain.Snapshot](t)(v.PlanSnapshot(a.cfg.Cluster, "monday", btrfs))
+}

@@ -16,7 +16,7 @@ func islands(t *testing.T, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	const size = 40<<20 + 123
 	want := make([]byte, size)
 	for _, at := range []int{0, 70_000, 5 << 20, 20<<20 + 1, size - 3} {
@@ -40,7 +40,7 @@ func TestASparseCopyHasTheBytesAndTheHoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }()
 	to := filepath.Join(dir, "to")
 	if err := os.WriteFile(to, bytes.Repeat([]byte("old"), 1000), 0o600); err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestASparseCopyHasTheBytesAndTheHoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer dst.Close()
+	defer func() { _ = dst.Close() }()
 	if err := copySparse(dst, src, int64(len(want)), never); err != nil {
 		t.Fatalf("got %v, want no error", err)
 	}
@@ -70,9 +70,9 @@ func TestACopyEndsWithItsContext(t *testing.T) {
 	dir := t.TempDir()
 	islands(t, filepath.Join(dir, "from"))
 	src, _ := os.Open(filepath.Join(dir, "from"))
-	defer src.Close()
+	defer func() { _ = src.Close() }()
 	dst, _ := os.Create(filepath.Join(dir, "to"))
-	defer dst.Close()
+	defer func() { _ = dst.Close() }()
 	asked := 0
 	err := copySparse(dst, src, 40<<20, func() error {
 		if asked++; asked > 1 {
@@ -101,12 +101,12 @@ func TestACopyIsOfOneInstant(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer src.Close()
+			defer func() { _ = src.Close() }()
 			dst, err := os.Create(to)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer dst.Close()
+			defer func() { _ = dst.Close() }()
 			round := 0
 			err = copyAtRest(dst, src, func() error {
 				if round++; round <= x.writes {

@@ -16,7 +16,7 @@ import (
 // lockFile opens the file and keeps every other process from doing so until it
 // is closed.
 func lockFile(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // inside the configured directory
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func lockFile(name string) (*os.File, error) {
 
 // syncDir makes the names in a directory last through a power cut.
 func syncDir(name string) error {
-	d, err := os.Open(name) //nolint:gosec // inside the configured directory
+	d, err := os.Open(name)
 	if err != nil {
 		return err
 	}

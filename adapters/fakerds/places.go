@@ -164,8 +164,8 @@ func (c *call) free(slot domain.Slot) error {
 			continue
 		}
 		if other, used := c.pointing(at, ""); held && (used || !marked) {
-			return c.fail(domain.DataAtRisk, "an image lies at %s without its disk (used by %q): delete the volume, or restore its disk",
-				at.image, other)
+			return c.fail(domain.DataAtRisk,
+				"an image lies at %s without its disk (used by %q): delete the volume, or restore its disk", at.image, other)
 		}
 		if _, err := c.writable(p.Name, ""); err != nil {
 			return err

@@ -38,7 +38,8 @@ func Open(cfg Config) (*RDS, error) {
 		return nil, err
 	}
 	r := &RDS{
-		cfg: cfg, owner: cfg.Cluster.Owner(), targets: targetdir.Dir(cfg.TargetDir), turn: make(chan struct{}, 1), dies: cfg.dies,
+		cfg: cfg, owner: cfg.Cluster.Owner(), targets: targetdir.Dir(cfg.TargetDir),
+		turn: make(chan struct{}, 1), dies: cfg.dies,
 	}
 	if err := r.start(); err != nil {
 		return nil, errors.Join(err, r.Close())

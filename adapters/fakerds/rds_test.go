@@ -126,7 +126,7 @@ func TestADefaultArrayCostsNothing(t *testing.T) {
 		t.Errorf("length: got %d, want 900 GiB", got)
 	}
 	f := must[*os.File](t)(a.rds.Image(string(v.ID.Slot)))
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if _, err := f.WriteAt([]byte("end"), int64(900*domain.GiB)-3); err != nil {
 		t.Errorf("write at the end: got %v, want no error", err)
 	}
@@ -179,7 +179,8 @@ func TestTheSwitch(t *testing.T) {
 		{"silent until it speaks", func() { a.rds.Silence(fakerds.Before) }, []func() error{find, list, find}, "sss"},
 		{"silent for the next call", func() { a.rds.SilenceNext(fakerds.After) }, []func() error{find, find}, "sa"},
 		{"silent for two calls", func() { a.rds.Cut(fakerds.Outage{Calls: 2}) }, []func() error{find, list, find}, "ssa"},
-		{"silent for one operation", func() { a.rds.Cut(fakerds.Outage{Op: "list pools"}) }, []func() error{find, list, find}, "asa"},
+		{"silent for one operation", func() { a.rds.Cut(fakerds.Outage{Op: "list pools"}) },
+			[]func() error{find, list, find}, "asa"},
 		{"silent for the next of one operation", func() { a.rds.Cut(fakerds.Outage{Op: "list pools", Calls: 1}) },
 			[]func() error{find, list, list}, "asa"},
 	} {
@@ -214,7 +215,7 @@ func TestACallThatPanicsLetsOthersIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := made(t, reopened(t, a), "btrfs", "web")
-	s := must[domain.Snapshot](t)(v.PlanSnapshot(a.cfg.Cluster, "monday", must[[]domain.Pool](t)(a.Pools().List(t.Context()))[0]))
+	s := snapPlan(t, a, v)
 	a.cfg.Now = func() time.Time { panic(broken) }
 	if err := a.Reboot(); err != nil {
 		t.Fatal(err)

@@ -38,8 +38,7 @@ func TestOnReflinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := freeOn(t, mount)
-		s := must[domain.Snapshot](t)(v.PlanSnapshot(a.cfg.Cluster, "monday", must[[]domain.Pool](t)(a.Pools().List(t.Context()))[0]))
-		must[domain.Snapshot](t)(a.Snapshots().Create(t.Context(), v, s))
+		must[domain.Snapshot](t)(a.Snapshots().Create(t.Context(), v, snapPlan(t, a, v)))
 		if cost := before - freeOn(t, mount); cost > 8*domain.MiB {
 			t.Errorf("cost of a snapshot of 64 MiB: got %s, want next to nothing", cost)
 		}
@@ -55,7 +54,7 @@ func larger(v domain.Volume) domain.Volume {
 func freeOn(t *testing.T, mount string) domain.Size {
 	t.Helper()
 	d := must[*os.File](t)(os.Open(mount))
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	if err := unix.Syncfs(int(d.Fd())); err != nil {
 		t.Fatal(err)
 	}

@@ -183,7 +183,8 @@ func (c *call) snapshottable(source domain.Volume, plan domain.Snapshot) (dir st
 	case !made || v.Row.Path != at.image:
 		return "", c.fail(domain.Unsupported, "%s lies at %s, not in a subvolume of its own", v.ID, v.Row.Path)
 	case plan.Source != v.ID.Slot || plan.Pool != p.Name:
-		return "", c.fail(domain.Invalid, "the plan names %s on pool %s, the source is %s on pool %s", plan.Source, plan.Pool, v.ID.Slot, p.Name)
+		return "", c.fail(domain.Invalid, "the plan names %s on pool %s, the source is %s on pool %s",
+			plan.Source, plan.Pool, v.ID.Slot, p.Name)
 	case plan.Size != v.Row.Size || plan.Content != v.CopyContent():
 		return "", c.fail(domain.Conflict, "%s is not what was planned with: read it again", v.ID)
 	}

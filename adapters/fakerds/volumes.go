@@ -218,7 +218,8 @@ func (c *call) sound(v domain.Volume) error {
 	case poolOf(v.Row.Path) != name || !there:
 		return c.fail(domain.DataAtRisk, "its image %s is not there, or not on pool %s", v.Row.Path, name)
 	case v.Row.Size < v.Record.Size:
-		return c.fail(domain.DataAtRisk, "its image has %d bytes, the record says %d", int64(v.Row.Size), int64(v.Record.Size))
+		return c.fail(domain.DataAtRisk, "its image has %d bytes, the record says %d",
+			int64(v.Row.Size), int64(v.Record.Size))
 	}
 	return nil
 }
@@ -315,7 +316,7 @@ func (c *call) adoptable(v, next domain.Volume) error {
 	case v.Standing != domain.NotOurs:
 		return c.fail(domain.Invalid, "only a foreign disk can be adopted, this one carries a record")
 	case anybodys == domain.NotOurs:
-		return c.fail(domain.Invalid, "carries the record of another cluster: clear its comment first, if it is to be taken over")
+		return c.fail(domain.Invalid, "carries the record of another cluster: clear its comment first, if it is to be taken")
 	case d.Type != "file":
 		return c.fail(domain.Invalid, "is a disk of type %s, only a file disk can be adopted", d.Type)
 	case d.Export:
@@ -323,7 +324,8 @@ func (c *call) adoptable(v, next domain.Volume) error {
 	case next.ID != v.ID || r.Origin.Kind != domain.Adopted || r.Content != domain.Foreign || len(r.Grants) > 0:
 		return c.fail(domain.Invalid, "the record must say adopted, foreign content and no grant")
 	case r.Size != d.Size || r.Pool != poolOf(d.Path) || r.PoolUUID == "":
-		return c.fail(domain.Invalid, "the record must say %d bytes on pool %s and its file system, as the disk has", int64(d.Size), poolOf(d.Path))
+		return c.fail(domain.Invalid, "the record must say %d bytes on pool %s and its file system, as the disk has",
+			int64(d.Size), poolOf(d.Path))
 	}
 	_, err := c.mounted(r.Pool, r.PoolUUID)
 	return err

@@ -39,10 +39,12 @@ func (r *rack) poolsListed() {
 	})
 	same(r, "by name", sorted, true)
 	copying, plain := r.pool(r.facts.Copying), r.pool(r.facts.Plain)
-	same(r, "the one that copies", []bool{copying.Snapshots, copying.Allocates, copying.Mounted}, []bool{true, false, true})
-	same(r, "the plain one", []bool{plain.Snapshots, plain.Allocates, plain.Mounted}, []bool{false, true, true})
+	type can struct{ snapshots, allocates, mounted bool }
+	same(r, "the one that copies", can{copying.Snapshots, copying.Allocates, copying.Mounted}, can{true, false, true})
+	same(r, "the plain one", can{plain.Snapshots, plain.Allocates, plain.Mounted}, can{false, true, true})
 	for _, p := range []domain.Pool{copying, plain} {
-		if reason, ok := p.Healthy(); !ok || p.UUID == "" || p.FileSystem == "" || p.Total < 8*domain.GiB || p.Free > p.Total {
+		reason, ok := p.Healthy()
+		if !ok || p.UUID == "" || p.FileSystem == "" || p.Total < 8*domain.GiB || p.Free > p.Total {
 			r.Errorf("pool: got %+v (%s), want a healthy one with its figures", p, reason)
 		}
 	}
@@ -115,7 +117,7 @@ func (r *rack) poolReboot() {
 }
 
 func poolVerbs() []verb {
-	return []verb{{"list", 0, func(r *rack) (func(context.Context) error, func()) {
+	return []verb{{"list", 0, func(r *rack) (repeated, func()) {
 		want, err := r.Pools().List(r.Context())
 		r.must(err)
 		return func(ctx context.Context) error {

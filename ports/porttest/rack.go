@@ -19,8 +19,15 @@ type rack struct {
 	*testing.T
 	Array
 	facts Facts
+	now   time.Time // the same in every plan, so that one made again is equal
 	drawn atomic.Int64
 	cutAt int // the step after which cut cuts
+}
+
+func newRack(t *testing.T, open func(*testing.T) Array) *rack {
+	t.Helper()
+	a := open(t)
+	return &rack{T: t, Array: a, facts: a.Facts(), now: time.Now()}
 }
 
 // A rackTest is one promise; its name is a sentence.
@@ -33,8 +40,7 @@ func runRack(t *testing.T, open func(*testing.T) Array, tests []rackTest) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := open(t)
-			test.do(&rack{T: t, Array: a, facts: a.Facts()})
+			test.do(newRack(t, open))
 		})
 	}
 }
@@ -140,7 +146,7 @@ func (r *rack) plan(pool, name string, size domain.Size, source domain.Source) d
 		Name: name, Access: domain.Block, Range: domain.SizeRange{Required: size, Limit: size}, Origin: source.Origin,
 		Claim: domain.Claim{Namespace: "space", Name: "claim of " + name},
 	}
-	p, err := domain.NewPlan(r.facts.Cluster, r.facts.Name, r.pool(pool), room(), request, source, time.Now(), r.nonce())
+	p, err := domain.NewPlan(r.facts.Cluster, r.facts.Name, r.pool(pool), room(), request, source, r.now, r.nonce())
 	r.must(err)
 	return p
 }
@@ -195,7 +201,7 @@ func (r *rack) granted(v domain.Volume, node string, mode domain.Mode) domain.Vo
 	r.Helper()
 	use, err := domain.NewUse(domain.Block, mode, false)
 	r.must(err)
-	next, err := v.Admit(domain.Ask{Node: r.node(node), Use: use, Now: time.Now(), Epoch: r.epoch(), Nonce: r.nonce()})
+	next, err := v.Admit(domain.Ask{Node: r.node(node), Use: use, Now: r.now, Epoch: r.epoch(), Nonce: r.nonce()})
 	r.must(err)
 	return next
 }
@@ -310,14 +316,17 @@ func (r *rack) strangers() []stranger {
 	slot := func(name string) string { return string(r.facts.Cluster.Slot(name)) }
 	list := []stranger{
 		{"a disk without a comment", domain.NotOurs, Disk{Slot: "plain-disk"}},
-		{"a disk with somebody's comment", domain.NotOurs, Disk{Slot: "Scratch.1", Comment: `the "boss"'s disk; do not touch $x`}},
-		{"an exported disk", domain.NotOurs, Disk{Slot: "vm-1", Export: true, NQN: "nqn.2026-09.com.mikrotik:rds.vm-1", Host: "nqn.host"}},
+		{"a disk with somebody's comment", domain.NotOurs,
+			Disk{Slot: "Scratch.1", Comment: `the "boss"'s disk; do not touch $x`}},
+		{"an exported disk", domain.NotOurs,
+			Disk{Slot: "vm-1", Export: true, NQN: "nqn.2026-09.com.mikrotik:rds.vm-1", Host: "nqn.host"}},
 		{"another cluster's volume", domain.NotOurs, Disk{Slot: slot("theirs"), Comment: other}},
 		{"a slot of ours without a record", domain.Damaged, Disk{Slot: slot("lost")}},
 		{"a slot of ours with a record that was edited", domain.Damaged,
 			Disk{Slot: slot("edited"), Comment: strings.Replace(ours, "content=f", "content=b", 1)}},
 		{"a record whose end is missing", domain.Damaged, Disk{Slot: slot("cut"), Comment: ours[:len(ours)-4]}},
-		{"a record of a newer driver", domain.Newer, Disk{Slot: slot("newer"), Comment: strings.Replace(ours, "rds-csi/1/", "rds-csi/2/", 1)}},
+		{"a record of a newer driver", domain.Newer,
+			Disk{Slot: slot("newer"), Comment: strings.Replace(ours, "rds-csi/1/", "rds-csi/2/", 1)}},
 	}
 	for i := range list {
 		list[i].disk.Size = 4 * domain.MiB

@@ -16,8 +16,11 @@ type verb struct {
 	steps int // a writing verb takes that many at least, a reading one none
 	// prepare sets the stage. call is made over and over and must in the end
 	// have done what check looks for.
-	prepare func(r *rack) (call func(context.Context) error, check func())
+	prepare func(r *rack) (call repeated, check func())
 }
+
+// A repeated call is the same one each time.
+type repeated func(context.Context) error
 
 // runSilence breaks the line of each verb at every moment, with and without a
 // reboot of the array behind it, and repeats the call.
@@ -48,8 +51,7 @@ func (v verb) silent(t *testing.T, open func(*testing.T) Array, when string, o O
 		name += " and rebooted"
 	}
 	t.Run(name, func(t *testing.T) {
-		a := open(t)
-		r := &rack{T: t, Array: a, facts: a.Facts()}
+		r := newRack(t, open)
 		call, check := v.prepare(r)
 		before := r.world()
 		r.Silence(o)
@@ -83,8 +85,7 @@ func runContext(t *testing.T, open func(*testing.T) Array, verbs []verb) {
 		} {
 			t.Run(v.name+" whose context "+when, func(t *testing.T) {
 				t.Parallel()
-				a := open(t)
-				v.ended(&rack{T: t, Array: a, facts: a.Facts()}, o)
+				v.ended(newRack(t, open), o)
 			})
 		}
 	}
@@ -117,8 +118,8 @@ func (v verb) ended(r *rack, o Outage) {
 
 func volumeVerbs() []verb {
 	return []verb{
-		{"create on a pool that copies", 1, func(r *rack) (func(context.Context) error, func()) { return r.creates(r.facts.Copying) }},
-		{"create on a plain pool", 1, func(r *rack) (func(context.Context) error, func()) { return r.creates(r.facts.Plain) }},
+		{"create on a pool that copies", 1, func(r *rack) (repeated, func()) { return r.creates(r.facts.Copying) }},
+		{"create on a plain pool", 1, func(r *rack) (repeated, func()) { return r.creates(r.facts.Plain) }},
 		{"clone", 3, (*rack).clones},
 		{"restore", 3, (*rack).restores},
 		{"find", 0, (*rack).finds},
@@ -127,14 +128,14 @@ func volumeVerbs() []verb {
 		{"grant", 1, (*rack).grants},
 		{"last revocation", 2, (*rack).revokes},
 		{"grow", 1, (*rack).grows},
-		{"delete on a pool that copies", 2, func(r *rack) (func(context.Context) error, func()) { return r.deletes(r.facts.Copying) }},
-		{"delete on a plain pool", 2, func(r *rack) (func(context.Context) error, func()) { return r.deletes(r.facts.Plain) }},
+		{"delete on a pool that copies", 2, func(r *rack) (repeated, func()) { return r.deletes(r.facts.Copying) }},
+		{"delete on a plain pool", 2, func(r *rack) (repeated, func()) { return r.deletes(r.facts.Plain) }},
 		{"delete of what has no disk", 1, (*rack).deletesRest},
 		{"adopt", 1, (*rack).adopts},
 	}
 }
 
-func (r *rack) creates(pool string) (call func(context.Context) error, check func()) {
+func (r *rack) creates(pool string) (call repeated, check func()) {
 	plan := r.blank(pool, "web", 4*mib)
 	call = func(ctx context.Context) error {
 		_, err := r.Volumes().Create(ctx, plan)
@@ -150,7 +151,7 @@ func (r *rack) creates(pool string) (call func(context.Context) error, check fun
 	}
 }
 
-func (r *rack) copies(plan domain.Plan) (call func(context.Context) error, check func()) {
+func (r *rack) copies(plan domain.Plan) (call repeated, check func()) {
 	call = func(ctx context.Context) error {
 		_, err := r.Volumes().Create(ctx, plan)
 		return err
@@ -158,16 +159,16 @@ func (r *rack) copies(plan domain.Plan) (call func(context.Context) error, check
 	return call, func() { r.whole(r.found(plan.ID), plan, "text") }
 }
 
-func (r *rack) clones() (call func(context.Context) error, check func()) {
-	return r.copies(r.clone(r.writtenTo("web", 4*mib, "text"), "copy", 6*mib))
+func (r *rack) clones() (call repeated, check func()) {
+	return r.copies(r.clone(r.writtenTo("web", "text"), "copy", 6*mib))
 }
 
-func (r *rack) restores() (call func(context.Context) error, check func()) {
-	s := r.snapped(r.writtenTo("web", 4*mib, "text"), "monday")
+func (r *rack) restores() (call repeated, check func()) {
+	s := r.snapped(r.writtenTo("web", "text"), "monday")
 	return r.copies(r.plan(s.Pool, "copy", 6*mib, s.Copied()))
 }
 
-func (r *rack) finds() (call func(context.Context) error, check func()) {
+func (r *rack) finds() (call repeated, check func()) {
 	v := r.made(r.facts.Plain, "web", 4*mib)
 	return func(ctx context.Context) error {
 		got, err := r.Volumes().Find(ctx, v.ID)
@@ -179,7 +180,7 @@ func (r *rack) finds() (call func(context.Context) error, check func()) {
 }
 
 // findsNone is content with NotFound, but not while the array is silent.
-func (r *rack) findsNone() (call func(context.Context) error, check func()) {
+func (r *rack) findsNone() (call repeated, check func()) {
 	return func(ctx context.Context) error {
 		_, err := r.Volumes().Find(ctx, r.id("nobody"))
 		if domain.Is(err, domain.NotFound) {
@@ -189,7 +190,7 @@ func (r *rack) findsNone() (call func(context.Context) error, check func()) {
 	}, func() {}
 }
 
-func (r *rack) lists() (call func(context.Context) error, check func()) {
+func (r *rack) lists() (call repeated, check func()) {
 	want := []domain.Volume{r.made(r.facts.Plain, "web", 4*mib)}
 	return func(ctx context.Context) error {
 		got, err := r.Volumes().List(ctx, ports.Page{})
@@ -202,7 +203,7 @@ func (r *rack) lists() (call func(context.Context) error, check func()) {
 	}, func() {}
 }
 
-func (r *rack) updates(old, next domain.Volume) (call func(context.Context) error, check func()) {
+func (r *rack) updates(old, next domain.Volume) (call repeated, check func()) {
 	call = func(ctx context.Context) error {
 		_, err := r.Volumes().Update(ctx, old, next)
 		return err
@@ -214,17 +215,17 @@ func (r *rack) updates(old, next domain.Volume) (call func(context.Context) erro
 	}
 }
 
-func (r *rack) grants() (call func(context.Context) error, check func()) {
+func (r *rack) grants() (call repeated, check func()) {
 	v := r.made(r.facts.Copying, "web", 4*mib)
 	return r.updates(v, r.granted(v, "node-a", domain.SingleWriter))
 }
 
-func (r *rack) revokes() (call func(context.Context) error, check func()) {
+func (r *rack) revokes() (call repeated, check func()) {
 	v := r.held(r.made(r.facts.Copying, "web", 4*mib), "node-a")
 	return r.updates(v, r.revoked(v, "node-a"))
 }
 
-func (r *rack) grows() (call func(context.Context) error, check func()) {
+func (r *rack) grows() (call repeated, check func()) {
 	v := r.held(r.made(r.facts.Plain, "web", 4*mib), "node-a")
 	r.write(v.Row.Path, 0, "text")
 	next := r.grown(v, 8*mib)
@@ -242,7 +243,7 @@ func (r *rack) grows() (call func(context.Context) error, check func()) {
 	}
 }
 
-func (r *rack) deletes(pool string) (call func(context.Context) error, check func()) {
+func (r *rack) deletes(pool string) (call repeated, check func()) {
 	before := r.pool(pool)
 	v := r.condemned(r.made(pool, "web", 4*mib))
 	call = func(ctx context.Context) error { return r.Volumes().Delete(ctx, v) }
@@ -252,14 +253,14 @@ func (r *rack) deletes(pool string) (call func(context.Context) error, check fun
 	}
 }
 
-func (r *rack) deletesRest() (call func(context.Context) error, check func()) {
+func (r *rack) deletesRest() (call repeated, check func()) {
 	v := r.made(r.facts.Copying, "web", 4*mib)
 	r.must(r.RemoveDisk(v.ID.Slot))
 	call = func(ctx context.Context) error { return r.Volumes().Delete(ctx, domain.Volume{ID: v.ID}) }
 	return call, func() { r.gone(v.ID) }
 }
 
-func (r *rack) adopts() (call func(context.Context) error, check func()) {
+func (r *rack) adopts() (call repeated, check func()) {
 	old := r.foreign("old-disk", r.facts.Plain)
 	next := r.adoption(old, r.facts.Plain)
 	call = func(ctx context.Context) error {

@@ -170,7 +170,8 @@ func (r *rack) createFits() {
 		v, err := r.Volumes().Create(r.Context(), plan)
 		r.must(err)
 		same(r, "size", v.Row.Size, left)
-		_, err = r.Volumes().Create(r.Context(), r.withRoom(r.blank(pool, "none for "+pool, 4*domain.KiB), domain.DefaultRoom()))
+		none := r.withRoom(r.blank(pool, "none for "+pool, 4*domain.KiB), domain.DefaultRoom())
+		_, err = r.Volumes().Create(r.Context(), none)
 		r.kind(err, domain.Exhausted)
 	}
 }

@@ -22,7 +22,8 @@ func adoptTests() []rackTest {
 // foreign adds a disk of somebody's with a text in its image.
 func (r *rack) foreign(slot, pool string) domain.Volume {
 	r.Helper()
-	r.must(r.AddDisk(Disk{Slot: slot, Comment: "made by hand", Size: 5 * mib, Path: "/" + pool + "/by-hand/" + slot + ".img"}))
+	path := "/" + pool + "/by-hand/" + slot + ".img"
+	r.must(r.AddDisk(Disk{Slot: slot, Comment: "made by hand", Size: 5 * mib, Path: path}))
 	v := r.found(r.id(slot))
 	r.write(v.Row.Path, mib, "somebody's")
 	return v
@@ -36,7 +37,7 @@ func (r *rack) adoption(v domain.Volume, pool string) domain.Volume {
 		Owner: r.facts.Cluster.Owner(), Name: string(v.ID.Slot), Size: v.Row.Size, Access: domain.Block,
 		Pool: pool, PoolUUID: r.pool(pool).UUID, Content: domain.Foreign, State: domain.Ready,
 		Origin:  domain.Origin{Kind: domain.Adopted, Name: string(v.ID.Slot)},
-		Created: time.Now().UTC().Truncate(time.Second), Nonce: r.nonce(),
+		Created: r.now.UTC().Truncate(time.Second), Nonce: r.nonce(),
 	}
 	return v
 }

@@ -19,10 +19,10 @@ func copyTests() []rackTest {
 	}
 }
 
-// written returns a volume that a node has written to.
-func (r *rack) writtenTo(name string, size domain.Size, text string) domain.Volume {
+// writtenTo returns a volume of 4 MiB that a node has written to at both ends.
+func (r *rack) writtenTo(name, text string) domain.Volume {
 	r.Helper()
-	v := r.held(r.made(r.facts.Copying, name, size), "node-a")
+	v := r.held(r.made(r.facts.Copying, name, 4*mib), "node-a")
 	r.write(v.Row.Path, 0, text)
 	r.write(v.Row.Path, v.Row.Size-domain.Size(len(text)), text)
 	return r.updated(v, r.revoked(v, ""))
@@ -51,7 +51,7 @@ func (r *rack) whole(v domain.Volume, plan domain.Plan, text string) {
 }
 
 func (r *rack) cloneBytes() {
-	source := r.writtenTo("web", 4*mib, "before")
+	source := r.writtenTo("web", "before")
 	plan := r.clone(source, "copy", 4*mib)
 	v := r.create(plan)
 	r.whole(v, plan, "before")
@@ -65,7 +65,7 @@ func (r *rack) cloneBytes() {
 }
 
 func (r *rack) restoreBytes() {
-	source := r.writtenTo("web", 4*mib, "before")
+	source := r.writtenTo("web", "before")
 	s := r.snapped(source, "monday")
 	r.write(source.Row.Path, 0, "AFTER!")
 	plan := r.plan(s.Pool, "copy", 4*mib, s.Copied())
@@ -73,7 +73,7 @@ func (r *rack) restoreBytes() {
 }
 
 func (r *rack) copyGrown() {
-	source := r.writtenTo("web", 4*mib, "text")
+	source := r.writtenTo("web", "text")
 	s := r.snapped(source, "monday")
 	for _, plan := range []domain.Plan{
 		r.clone(source, "clone", 7*mib+4*domain.KiB),
@@ -103,7 +103,7 @@ func (r *rack) copyHeld() {
 }
 
 func (r *rack) copyAgain() {
-	source := r.writtenTo("web", 4*mib, "text")
+	source := r.writtenTo("web", "text")
 	plan := r.clone(source, "copy", 4*mib)
 	v := r.create(plan)
 	r.write(source.Row.Path, 0, "TEXT")
@@ -134,7 +134,7 @@ func (r *rack) eachCut(plan func() domain.Plan, check func(domain.Plan)) {
 }
 
 func (r *rack) copyCutOff() {
-	source := r.writtenTo("web", 4*mib, "text")
+	source := r.writtenTo("web", "text")
 	n := 0
 	plan := func() domain.Plan { n++; return r.clone(source, "copy"+string(rune('a'+n)), 6*mib) }
 	r.eachCut(plan, func(p domain.Plan) {
@@ -151,8 +151,8 @@ func (r *rack) copyCutOff() {
 }
 
 func (r *rack) copyOfAnother() {
-	source := r.writtenTo("web", 4*mib, "text")
-	other := r.writtenTo("db", 4*mib, "else")
+	source := r.writtenTo("web", "text")
+	other := r.writtenTo("db", "else")
 	n, seen := 0, 0
 	plan := func() domain.Plan { n++; return r.clone(source, "copy"+string(rune('a'+n)), 6*mib) }
 	r.eachCut(plan, func(p domain.Plan) {
@@ -173,7 +173,7 @@ func (r *rack) copyOfAnother() {
 }
 
 func (r *rack) copyWithoutSource() {
-	source := r.writtenTo("web", 4*mib, "text")
+	source := r.writtenTo("web", "text")
 	n := 0
 	plan := func() domain.Plan {
 		n++

@@ -57,19 +57,17 @@ func (r *rack) deleteRest() {
 	for _, pool := range []string{r.facts.Copying, r.facts.Plain} {
 		r.restOf(pool+" create", func(name string) (domain.VolumeID, error) {
 			plan := r.blank(pool, name, 4*mib)
-			_, err := r.cutCreate(plan)
-			return plan.ID, err
+			return plan.ID, r.cutCreate(plan)
 		})
 		r.restOf(pool+" delete", func(name string) (domain.VolumeID, error) {
 			v := r.condemned(r.made(pool, name, 4*mib))
 			return v.ID, r.cut(func() error { return r.Volumes().Delete(r.Context(), v) })
 		})
 	}
-	source := r.writtenTo("source", 4*mib, "text")
+	source := r.writtenTo("source", "text")
 	r.restOf("copy", func(name string) (domain.VolumeID, error) {
 		plan := r.clone(source, name, 6*mib)
-		_, err := r.cutCreate(plan)
-		return plan.ID, err
+		return plan.ID, r.cutCreate(plan)
 	})
 }
 
@@ -106,12 +104,11 @@ func (r *rack) cut(do func() error) error {
 	return do()
 }
 
-func (r *rack) cutCreate(plan domain.Plan) (v domain.Volume, err error) {
-	err = r.cut(func() error {
-		v, err = r.Volumes().Create(r.Context(), plan)
+func (r *rack) cutCreate(plan domain.Plan) error {
+	return r.cut(func() error {
+		_, err := r.Volumes().Create(r.Context(), plan)
 		return err
 	})
-	return v, err
 }
 
 func (r *rack) deleteOrphan() {
@@ -124,7 +121,7 @@ func (r *rack) deleteOrphan() {
 }
 
 func (r *rack) deleteSource() {
-	v := r.writtenTo("web", 4*mib, "text")
+	v := r.writtenTo("web", "text")
 	s := r.snapped(v, "monday")
 	clone := r.create(r.clone(v, "clone", 4*mib))
 	r.must(r.Volumes().Delete(r.Context(), r.condemned(v)))
@@ -139,7 +136,7 @@ func (r *rack) deleteSource() {
 }
 
 func (r *rack) deleteDirectories() {
-	v := r.writtenTo("web", 4*mib, "text")
+	v := r.writtenTo("web", "text")
 	s := r.snapped(v, "monday")
 	r.unchanged(func() {
 		for _, slot := range []string{"snapshots", "making", "volume.img", "a", string(s.ID.Name), s.Entry()} {
