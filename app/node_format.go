@@ -40,9 +40,18 @@ func (w *staging) probe(ctx context.Context) (domain.Signature, error) {
 		return w.node.host.Filesystems.Probe(ctx, d)
 	})
 	if domain.Is(err, domain.DataAtRisk) {
-		return domain.Signature{}, w.refuse(ctx, domain.RefusedRead, "what is on the device can not be told: %w", err)
+		return domain.Signature{}, w.refuse(ctx, w.unclear(ctx), "what is on the device can not be told: %w", err)
 	}
 	return signature, err
+}
+
+// unclear returns why a probe could not tell what is on the device: reads fail,
+// or else it found more than one thing.
+func (w *staging) unclear(ctx context.Context) domain.Refusal {
+	if _, _, err := w.firstData(ctx, domain.MustBeZero(w.size, domain.ProofQuick)); err != nil {
+		return domain.RefusedRead
+	}
+	return domain.RefusedSignature
 }
 
 // foreign refuses a device with something else on it.
