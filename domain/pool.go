@@ -58,8 +58,9 @@ func whole(n float64) Size {
 // of provisioned sizes stay below total × overcommit − reserve, and what is
 // allocated at once leaves the reserve free.
 func (r Room) Left(p Pool) Size {
-	promised := whole(float64(p.Total)*r.Overcommit) - r.reserve(p) - p.Provisioned
-	free := p.Free - r.reserve(p)
+	reserve := r.reserve(p)
+	promised := max(0, whole(float64(p.Total)*r.Overcommit)-reserve) - p.Provisioned
+	free := p.Free - reserve
 	switch {
 	case free < 0:
 		return 0

@@ -49,6 +49,7 @@ func TestRoomLeft(t *testing.T) {
 		{"no pool", domain.DefaultRoom(), domain.Pool{}, 0},
 		{"figures beyond counting", domain.Room{Overcommit: 1e30}, domain.Pool{Total: most, Free: most}, most / 2},
 		{"provisioned beyond counting", domain.DefaultRoom(), domain.Pool{Total: ti, Free: ti, Provisioned: most}, 0},
+		{"provisioned beyond counting, nothing promised", domain.Room{Reserve: 1}, domain.Pool{Total: 2, Free: 2, Provisioned: most}, 0},
 		{"a reserve beyond counting", domain.Room{Overcommit: 1, Reserve: math.Inf(1)}, domain.Pool{Total: ti, Free: ti}, 0},
 		{"an overcommit that is no number", domain.Room{Overcommit: math.NaN()}, domain.Pool{Total: ti, Free: ti}, 0},
 		{"an overcommit below nothing", domain.Room{Overcommit: -1}, domain.Pool{Total: ti, Free: ti}, 0},
@@ -85,7 +86,7 @@ func TestRoomKeepsItsPromise(t *testing.T) {
 		}
 		wantKind(t, r.Fits(p, left+1), domain.Exhausted)
 		total := float64(p.Total)
-		if slack := total*1e-15 + 1; left > 0 {
+		if slack := total*r.Overcommit*1e-12 + total*1e-12 + 1; left > 0 {
 			if float64(p.Provisioned)+float64(left) > total*r.Overcommit-total*r.Reserve+slack {
 				t.Fatalf("got %d left, more than is promised", left)
 			}
