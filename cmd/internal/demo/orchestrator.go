@@ -7,14 +7,9 @@ import (
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc"
-)
 
-// Files reads and writes files below a published target path, as a workload
-// would.
-type Files interface {
-	WriteFile(path string, data []byte) error
-	ReadFile(path string) ([]byte, error)
-}
+	"git.srvlab.io/whiskey/rds-csi-driver/cmd/internal/wiring"
+)
 
 // An orchestrator drives the driver over its socket as a container
 // orchestrator does. It remembers what it made, so that it can take everything
@@ -22,7 +17,7 @@ type Files interface {
 type orchestrator struct {
 	controller csi.ControllerClient
 	node       csi.NodeClient
-	files      Files
+	files      wiring.Files
 	dir        string // below it lie staging and target paths
 	nodeID     string
 
@@ -42,7 +37,7 @@ type volume struct {
 	dir       string
 }
 
-func newOrchestrator(conn *grpc.ClientConn, files Files, dir string) *orchestrator {
+func newOrchestrator(conn *grpc.ClientConn, files wiring.Files, dir string) *orchestrator {
 	return &orchestrator{
 		controller: csi.NewControllerClient(conn), node: csi.NewNodeClient(conn), files: files, dir: dir,
 	}

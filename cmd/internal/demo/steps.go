@@ -59,8 +59,12 @@ func (s *story) createFirst(ctx context.Context) (what string, err error) {
 	if s.data, err = s.create(ctx, "demo-data", gib, nil); err != nil {
 		return "", err
 	}
-	if again, err := s.controller.CreateVolume(ctx, s.data.request); err != nil || again.GetVolume().GetVolumeId() != s.data.id {
-		return "", fmt.Errorf("the same create again gave %q, %w", again.GetVolume().GetVolumeId(), err)
+	again, err := s.controller.CreateVolume(ctx, s.data.request)
+	if err != nil {
+		return "", fmt.Errorf("the same create again: %w", err)
+	}
+	if id := again.GetVolume().GetVolumeId(); id != s.data.id {
+		return "", fmt.Errorf("the same create again gave %s", id)
 	}
 	return "1 GiB as " + s.data.id + ", the same when asked again", nil
 }
@@ -73,17 +77,17 @@ func (s *story) attachFirst(ctx context.Context) (string, error) {
 }
 
 func (s *story) write(words string) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) {
-		if err := s.files.WriteFile(s.data.file(), []byte(words)); err != nil {
+	return func(ctx context.Context) (string, error) {
+		if err := s.files.WriteFile(ctx, s.data.file(), []byte(words)); err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("%q", words), s.holds(s.data, words)
+		return fmt.Sprintf("%q", words), s.holds(ctx, s.data, words)
 	}
 }
 
 // holds checks that the volume's file has exactly those words.
-func (s *story) holds(v *volume, words string) error {
-	got, err := s.files.ReadFile(v.file())
+func (s *story) holds(ctx context.Context, v *volume, words string) error {
+	got, err := s.files.ReadFile(ctx, v.file())
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (s *story) expand(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("under the mount, now %d bytes", total), s.holds(s.data, firstWords)
+	return fmt.Sprintf("under the mount, now %d bytes", total), s.holds(ctx, s.data, firstWords)
 }
 
 func (s *story) takeSnapshot(ctx context.Context) (string, error) {
@@ -167,7 +171,7 @@ func (s *story) restore(ctx context.Context) (what string, err error) {
 	if err := s.attach(ctx, s.restored); err != nil {
 		return "", err
 	}
-	return s.restored.id + " holds what was there then", s.holds(s.restored, firstWords)
+	return s.restored.id + " holds what was there then", s.holds(ctx, s.restored, firstWords)
 }
 
 func (s *story) clone(ctx context.Context) (what string, err error) {
@@ -180,16 +184,16 @@ func (s *story) clone(ctx context.Context) (what string, err error) {
 	if err := s.attach(ctx, s.cloned); err != nil {
 		return "", err
 	}
-	if err := s.holds(s.data, secondWords); err != nil {
+	if err := s.holds(ctx, s.data, secondWords); err != nil {
 		return "", err
 	}
-	return s.cloned.id + " holds what is there now", s.holds(s.cloned, secondWords)
+	return s.cloned.id + " holds what is there now", s.holds(ctx, s.cloned, secondWords)
 }
 
 func (s *story) refuseSecond(ctx context.Context) (string, error) {
 	_, err := s.publish(ctx, s.data, s.second)
 	if status.Code(err) != codes.FailedPrecondition {
-		return "", fmt.Errorf("a second node got %w, want FailedPrecondition", err)
+		return "", fmt.Errorf("a second node got code %s, want FailedPrecondition", status.Code(err))
 	}
 	return "refused: " + status.Convert(err).Message(), nil
 }
