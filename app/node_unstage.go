@@ -142,8 +142,8 @@ func (n *Node) proveSoon(ctx context.Context, nqn domain.NQN) (ports.Device, err
 	soon, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	d, err := n.prove(soon, nqn)
-	late := soon.Err() != nil && ctx.Err() == nil
-	if domain.Is(err, domain.NotFound) || domain.Is(err, domain.DataAtRisk) || err != nil && late {
+	late := err != nil && ctx.Err() == nil && (soon.Err() != nil || errors.Is(err, errStuck))
+	if late || domain.Is(err, domain.NotFound) || domain.Is(err, domain.DataAtRisk) {
 		return nil, nil // no device is an answer here
 	}
 	return d, err

@@ -376,9 +376,9 @@ func (r *rig) hang(name string) (release func()) {
 		}
 		return nil
 	}, nil)
-	return func() {
+	return sync.OnceFunc(func() {
 		r.tap.arm(nil, nil)
 		close(let)
 		synctest.Wait()
-	}
+	})
 }

@@ -17,6 +17,7 @@ type tap struct {
 	mu    sync.Mutex
 	calls []string
 	open  int // devices
+	yes   int // probing connects that succeed whatever the target says
 	// before is asked before a call, by its number and name, after once it has
 	// been made; an error of theirs is the call's.
 	before, after func(n int, call string) error
@@ -38,6 +39,20 @@ func (t *tap) opened() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.open
+}
+
+// admit makes the next n probing connects succeed.
+func (t *tap) admit(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.yes = n
+}
+
+func (t *tap) admitted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.yes--
+	return t.yes >= 0
 }
 
 // arm replaces what is asked before and after a call.
@@ -90,7 +105,12 @@ func (f tapFabric) Connect(ctx context.Context, t domain.Target) error {
 }
 
 func (f tapFabric) Admits(ctx context.Context, t domain.Target) (bool, error) {
-	return through(f.tap, "admits", func() (bool, error) { return f.Fabric.Admits(ctx, t) })
+	return through(f.tap, "admits", func() (bool, error) {
+		if f.admitted() {
+			return true, nil
+		}
+		return f.Fabric.Admits(ctx, t)
+	})
 }
 
 func (f tapFabric) Disconnect(ctx context.Context, nqn domain.NQN, host string) error {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,6 +40,9 @@ func stuckCalls() []string {
 // lastMoment is how long a call that obeys its context may take to return after
 // it has ended, before it counts as stuck.
 const lastMoment = 100 * time.Millisecond
+
+// errStuck is the error of a call that has not answered in time before.
+var errStuck = errors.New("has not answered in time before and still does not")
 
 // A watchdog lets go of calls that hang in the kernel, where no context reaches:
 // whoever asked is answered, the worker stays behind until the kernel lets it
@@ -155,7 +159,7 @@ func (w *watchdog) refuse(call, id string) error {
 			continue
 		}
 		if j.call == call && j.id == id {
-			return domain.Fail(domain.Unreachable, call, id, "an earlier %s still does not answer", call)
+			return domain.Fail(domain.Unreachable, call, id, "%s %w", call, errStuck)
 		}
 		stuck[j.call]++
 		total++
