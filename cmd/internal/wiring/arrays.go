@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/adapters/fakerds"
+	"git.srvlab.io/whiskey/rds-csi-driver/adapters/retry"
 	"git.srvlab.io/whiskey/rds-csi-driver/app"
 	"git.srvlab.io/whiskey/rds-csi-driver/cmd/internal/config"
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
@@ -53,7 +54,8 @@ func openArrays(c config.Config) (a arrays, err error) {
 		}
 		a.open = append(a.open, rds)
 		list = append(list, app.Array{
-			Name: x.Name, Volumes: rds.Volumes(), Snapshots: rds.Snapshots(), Pools: rds.Pools(),
+			Name: x.Name, Volumes: retry.Volumes(rds.Volumes(), retry.DefaultWait()),
+			Snapshots: retry.Snapshots(rds.Snapshots(), retry.DefaultWait()), Pools: retry.Pools(rds.Pools(), retry.DefaultWait()),
 			Portals: x.Portals, Fencing: x.Fencing, Room: x.Room, Topology: x.Topology,
 		})
 	}

@@ -26,7 +26,7 @@ type host struct {
 }
 
 // openHost makes the ports that the configured fabric needs.
-func openHost(c config.Config, identity domain.Host) (host, error) {
+func openHost(c config.Config, self domain.Host) (host, error) {
 	switch c.Fabric {
 	case config.Memory:
 		h := fakehost.New(fakehost.Config{TargetDir: c.TargetDir, Prefix: c.Prefix})
@@ -34,7 +34,7 @@ func openHost(c config.Config, identity domain.Host) (host, error) {
 			Fabric: h.Fabric(), Devices: h.Devices(), Filesystems: h.Filesystems(), Mounts: h.Mounts(), Hints: h.Hints(),
 		}}, nil
 	case config.Loop:
-		return openLoop(c, identity)
+		return openLoop(c, self)
 	default:
 		return host{}, domain.Fail(domain.Unsupported, "open host", "",
 			"fabric %q: this build knows loop and memory only", c.Fabric)
@@ -42,13 +42,13 @@ func openHost(c config.Config, identity domain.Host) (host, error) {
 }
 
 // nodeSettings returns what the node must know of itself.
-func nodeSettings(c config.Config, s app.Settings, identity domain.Host) app.NodeSettings {
+func nodeSettings(c config.Config, s app.Settings, self domain.Host) app.NodeSettings {
 	portals := make(map[domain.ArrayName][]domain.Portal)
 	for _, a := range c.Arrays {
 		portals[a.Name] = a.Portals
 	}
 	return app.NodeSettings{
-		Settings: s, Host: identity, Portals: portals, UnstageGrace: c.UnstageGrace,
+		Settings: s, Host: self, Portals: portals, UnstageGrace: c.UnstageGrace,
 		MaxVolumes: c.MaxVolumes, Topology: c.NodeTopology,
 	}
 }
