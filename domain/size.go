@@ -98,8 +98,8 @@ func (r SizeRange) Choose(least, fallback Size) (Size, error) {
 	want := r.Required
 	if want == 0 {
 		want = fallback
-		if r.Limit > 0 && r.Limit < want {
-			want = r.Limit - r.Limit%(4*KiB)
+		if r.Limit > 0 {
+			want = min(want, r.Limit-r.Limit%(4*KiB))
 		}
 	}
 	want = max(want, least, 4*KiB)

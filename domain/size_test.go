@@ -59,6 +59,7 @@ func TestRoundUp(t *testing.T) {
 		{0, domain.MiB, 0}, {1, domain.MiB, domain.MiB}, {domain.MiB, domain.MiB, domain.MiB},
 		{domain.MiB + 1, domain.MiB, 2 * domain.MiB}, {4095, 4096, 4096}, {most, 1, most},
 		{most - domain.MiB + 1, domain.MiB, most - domain.MiB + 1}, // the last whole MiB there is
+		{most - 9, 10, most - 7},                                   // and the last ten
 	} {
 		got, err := test.size.RoundUp(test.unit)
 		if err != nil || got != test.want {
@@ -135,6 +136,7 @@ func TestChoose(t *testing.T) {
 		{"only a limit above the fallback", 0, 2 * gi, k4, gi, gi},
 		{"only a limit below the fallback", 0, 5 * mi, k4, gi, 5 * mi},
 		{"only an odd limit is rounded down to 4 KiB", 0, 5*mi + 4097, k4, gi, 5*mi + k4},
+		{"only an odd limit that is the fallback", 0, 5*mi + 1, k4, 5*mi + 1, 5 * mi},
 		{"only a limit below the least", 0, 5 * mi, 6 * mi, gi, 0},
 		{"only a limit that is the least", 0, 300 * mi, 300 * mi, gi, 300 * mi},
 		{"only a limit below a block", 0, 4095, 0, gi, 0},
