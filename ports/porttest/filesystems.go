@@ -3,6 +3,7 @@ package porttest
 import (
 	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -201,6 +202,7 @@ func checkCases() []hostCase {
 		h.wantFile(t, filepath.Join(h.mount(t, ports.Mounting{Device: d.device, Access: a}), "file"), "kept")
 	})...)
 	cases = append(cases, eachFileSystem("copied under a mount is fit and loses nothing", crashedCopy)...)
+	cases = append(cases, eachFileSystem("on a device that shrank is DataAtRisk and not mounted", shrunk)...)
 	return append(cases, eachFileSystem("with errors is DataAtRisk and not repaired",
 		func(t *testing.T, h Host, a domain.Access) {
 			d := h.withFileSystem(t, 1, a)
@@ -210,6 +212,24 @@ func checkCases() []hostCase {
 			refused(t, h.Filesystems.Check(within(t), d.device, a), domain.DataAtRisk)
 			check()
 		})...)
+}
+
+// shrunk cuts the end off a file system: the image was lost and made anew, or
+// the wrong one is there.
+func shrunk(t *testing.T, h Host, a domain.Access) {
+	made := h.withFileSystem(t, 1, a)
+	image := newImage(t, 0)
+	copyImage(t, image, made.image)
+	must(t, os.Truncate(image, int64(sizeFor(a)/4*3)))
+	d := h.attachImage(t, copyNumber, image)
+	check := unchanged(t, image)
+	refused(t, h.Filesystems.Check(within(t), d.device, a), domain.DataAtRisk)
+	target := filepath.Join(newDir(t), "mount")
+	if err := h.Mounts.Mount(within(t), ports.Mounting{Device: d.device, Access: a, Target: target}); err == nil {
+		h.unmountLater(t, target)
+		t.Error("got no error, want the mount refused")
+	}
+	check()
 }
 
 // damage overwrites where each file system keeps its metadata, and not where it
