@@ -74,6 +74,10 @@ func demonstrate(out io.Writer) *cli.Command {
 			&cli.StringFlag{Name: "fabric", Destination: &o.Fabric, Usage: "loop or memory (default: loop as root on Linux, else memory)"},
 		},
 		Action: func(ctx context.Context, _ *cli.Command) error {
+			// A reader that went away (demo | head) is an interruption too: there
+			// are mounts to take down.
+			ctx, stop := signal.NotifyContext(ctx, syscall.SIGPIPE)
+			defer stop()
 			o.Host, o.Build = machine(), build()
 			return demo.Run(ctx, o)
 		},

@@ -46,7 +46,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleared(dir)) }()
-	d, err := start(ctx, o, dir)
+	set := fitting(o)
+	d, err := start(ctx, o, set, dir)
 	if err != nil {
 		return err
 	}
@@ -58,15 +59,15 @@ func Run(ctx context.Context, o Options) (err error) {
 		stop()
 		err = errors.Join(err, <-served)
 	}()
-	return tell(ctx, o, d, dir)
+	return tell(ctx, o, d, set, dir)
 }
 
 // start wires a driver that keeps everything below dir.
-func start(ctx context.Context, o Options, dir string) (*wiring.Driver, error) {
+func start(ctx context.Context, o Options, set setting, dir string) (*wiring.Driver, error) {
 	flags := config.Flags{
 		Endpoint: "unix://" + filepath.Join(dir, "csi.sock"), SocketMode: "0600", Controller: true, Node: true,
 		DriverName: "rds.csi.srvlab.io", MetricsAddress: metricsAddress, Array: "embedded",
-		DataDir: filepath.Join(dir, "array"), RunDir: filepath.Join(dir, "run"), Fabric: o.Fabric,
+		DataDir: filepath.Join(dir, "array"), RunDir: filepath.Join(dir, "run"), Fabric: set.fabric,
 		UnstageGrace: time.Minute, ArrayInterval: time.Second, LogLevel: "warn", LogFormat: "text",
 	}
 	c, err := config.Load(flags, nil, o.Host)
@@ -83,18 +84,13 @@ func start(ctx context.Context, o Options, dir string) (*wiring.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(o.Out, "embedded RDS, volumes reach this host by %s\n", fabrics[c.Fabric])
+	fmt.Fprintf(o.Out, "embedded RDS, volumes reach this host by %s\n", set.why)
 	return d, nil
-}
-
-var fabrics = map[string]string{
-	config.Loop:   "loop devices with a real ext4",
-	config.Memory: "memory: loop devices and a real ext4 need root on Linux",
 }
 
 // tell runs the story's steps, whatever happens takes everything down, and
 // prints the table.
-func tell(ctx context.Context, o Options, d *wiring.Driver, dir string) error {
+func tell(ctx context.Context, o Options, d *wiring.Driver, set setting, dir string) error {
 	conn, err := grpc.NewClient("unix://"+filepath.Join(dir, "csi.sock"),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"))
 	if err != nil {
@@ -105,7 +101,7 @@ func tell(ctx context.Context, o Options, d *wiring.Driver, dir string) error {
 	if err != nil {
 		return err
 	}
-	s := &story{orchestrator: newOrchestrator(conn, d.Files(), filepath.Join(dir, "pods")), second: string(second.ID())}
+	s := &story{orchestrator: newOrchestrator(conn, d.Files(), filepath.Join(dir, "pods"), set.fsType), second: string(second.ID())}
 	s.nodeID = d.NodeID()
 	r := &report{out: o.Out, start: time.Now()}
 	before := scrape(ctx, d.MetricsAddress())

@@ -20,6 +20,7 @@ type orchestrator struct {
 	files      wiring.Files
 	dir        string // below it lie staging and target paths
 	nodeID     string
+	fsType     string
 
 	volumes   []*volume
 	snapshots []string
@@ -37,15 +38,15 @@ type volume struct {
 	dir       string
 }
 
-func newOrchestrator(conn *grpc.ClientConn, files wiring.Files, dir string) *orchestrator {
+func newOrchestrator(conn *grpc.ClientConn, files wiring.Files, dir, fsType string) *orchestrator {
 	return &orchestrator{
-		controller: csi.NewControllerClient(conn), node: csi.NewNodeClient(conn), files: files, dir: dir,
+		controller: csi.NewControllerClient(conn), node: csi.NewNodeClient(conn), files: files, dir: dir, fsType: fsType,
 	}
 }
 
-func capability() *csi.VolumeCapability {
+func (o *orchestrator) capability() *csi.VolumeCapability {
 	return &csi.VolumeCapability{
-		AccessType: &csi.VolumeCapability_Mount{Mount: &csi.VolumeCapability_MountVolume{FsType: "ext4"}},
+		AccessType: &csi.VolumeCapability_Mount{Mount: &csi.VolumeCapability_MountVolume{FsType: o.fsType}},
 		AccessMode: &csi.VolumeCapability_AccessMode{Mode: csi.VolumeCapability_AccessMode_SINGLE_NODE_WRITER},
 	}
 }
@@ -58,7 +59,7 @@ func (v *volume) file() string       { return filepath.Join(v.targetPath(), "gre
 func (o *orchestrator) create(ctx context.Context, name string, bytes int64, source *csi.VolumeContentSource) (*volume, error) {
 	v := &volume{name: name, dir: filepath.Join(o.dir, name), request: &csi.CreateVolumeRequest{
 		Name: name, CapacityRange: &csi.CapacityRange{RequiredBytes: bytes},
-		VolumeCapabilities: []*csi.VolumeCapability{capability()}, VolumeContentSource: source,
+		VolumeCapabilities: []*csi.VolumeCapability{o.capability()}, VolumeContentSource: source,
 	}}
 	o.volumes = append(o.volumes, v)
 	answer, err := o.controller.CreateVolume(ctx, v.request)
@@ -74,7 +75,7 @@ func (o *orchestrator) create(ctx context.Context, name string, bytes int64, sou
 
 func (o *orchestrator) publish(ctx context.Context, v *volume, node string) (map[string]string, error) {
 	answer, err := o.controller.ControllerPublishVolume(ctx, &csi.ControllerPublishVolumeRequest{
-		VolumeId: v.id, NodeId: node, VolumeCapability: capability(), VolumeContext: v.context,
+		VolumeId: v.id, NodeId: node, VolumeCapability: o.capability(), VolumeContext: v.context,
 	})
 	return answer.GetPublishContext(), err
 }
@@ -97,7 +98,7 @@ func (o *orchestrator) stage(ctx context.Context, v *volume) error {
 	v.staged = true
 	_, err := o.node.NodeStageVolume(ctx, &csi.NodeStageVolumeRequest{
 		VolumeId: v.id, PublishContext: v.published, StagingTargetPath: v.staging(),
-		VolumeCapability: capability(), VolumeContext: v.context,
+		VolumeCapability: o.capability(), VolumeContext: v.context,
 	})
 	return err
 }
@@ -106,7 +107,7 @@ func (o *orchestrator) nodePublish(ctx context.Context, v *volume) error {
 	v.target = true
 	_, err := o.node.NodePublishVolume(ctx, &csi.NodePublishVolumeRequest{
 		VolumeId: v.id, PublishContext: v.published, StagingTargetPath: v.staging(), TargetPath: v.targetPath(),
-		VolumeCapability: capability(), VolumeContext: v.context,
+		VolumeCapability: o.capability(), VolumeContext: v.context,
 	})
 	return err
 }

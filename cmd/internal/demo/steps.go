@@ -122,7 +122,7 @@ func (s *story) stats(ctx context.Context) (string, error) {
 
 func (s *story) expand(ctx context.Context) (string, error) {
 	answer, err := s.controller.ControllerExpandVolume(ctx, &csi.ControllerExpandVolumeRequest{
-		VolumeId: s.data.id, CapacityRange: &csi.CapacityRange{RequiredBytes: 2 * gib}, VolumeCapability: capability(),
+		VolumeId: s.data.id, CapacityRange: &csi.CapacityRange{RequiredBytes: 2 * gib}, VolumeCapability: s.capability(),
 	})
 	if err != nil {
 		return "", err
@@ -132,7 +132,7 @@ func (s *story) expand(ctx context.Context) (string, error) {
 	}
 	if _, err := s.node.NodeExpandVolume(ctx, &csi.NodeExpandVolumeRequest{
 		VolumeId: s.data.id, VolumePath: s.data.targetPath(), StagingTargetPath: s.data.staging(),
-		CapacityRange: &csi.CapacityRange{RequiredBytes: 2 * gib}, VolumeCapability: capability(),
+		CapacityRange: &csi.CapacityRange{RequiredBytes: 2 * gib}, VolumeCapability: s.capability(),
 	}); err != nil {
 		return "", err
 	}
