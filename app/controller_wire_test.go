@@ -37,6 +37,17 @@ func (w *wire) listen(meddle around) {
 	w.heard, w.around = nil, meddle
 }
 
+// pause does something that is not meddled with, then meddles on.
+func (w *wire) pause(meddle around, do func()) {
+	w.mu.Lock()
+	w.around = nil
+	w.mu.Unlock()
+	do()
+	w.mu.Lock()
+	w.around = meddle
+	w.mu.Unlock()
+}
+
 // calls returns what was heard since listen.
 func (w *wire) calls() []string {
 	w.mu.Lock()
