@@ -5,8 +5,15 @@ import (
 	"sync"
 	"time"
 
+	"git.srvlab.io/whiskey/rds-csi-driver/adapters/csi"
 	"git.srvlab.io/whiskey/rds-csi-driver/app"
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
+)
+
+// The use cases are what the services call.
+var (
+	_ csi.Controller = (*app.Controller)(nil)
+	_ csi.Node       = (*app.Node)(nil)
 )
 
 // A spy keeps what was called and lets a test answer, wait or fail in between.

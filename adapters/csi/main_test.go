@@ -157,6 +157,8 @@ func (l *logs) Write(p []byte) (int, error) {
 // values by key.
 func (l *logs) wait(t *testing.T, text string) map[string]string {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	for {
 		l.mu.Lock()
 		i := slices.IndexFunc(l.lines, func(line string) bool { return strings.Contains(line, text) })
@@ -173,7 +175,7 @@ func (l *logs) wait(t *testing.T, text string) map[string]string {
 		l.mu.Unlock()
 		select {
 		case <-more:
-		case <-t.Context().Done():
+		case <-ctx.Done():
 			t.Fatalf("no log line with %q", text)
 		}
 	}
