@@ -148,3 +148,27 @@ func (l *loader) embedded() {
 		Portals: []domain.Portal{{Host: "127.0.0.1", Port: domain.DefaultPort}},
 	}}
 }
+
+// LogValue returns the effective configuration for the log. It holds no secret:
+// keys are named by their files.
+func (c Config) LogValue() slog.Value {
+	arrays := make([]string, len(c.Arrays))
+	for i, a := range c.Arrays {
+		arrays[i] = fmt.Sprintf("%s address=%s user=%s keyFile=%s hostKeys=%d portals=%v pools=%v base=%s fencing=%s overcommit=%g reserve=%g topology=%v",
+			a.Name, a.Address, a.User, a.KeyFile, len(a.HostKeys), a.Portals, a.Pools, a.Base, a.Fencing,
+			a.Room.Overcommit, a.Room.Reserve, a.Topology)
+	}
+	return slog.GroupValue(
+		slog.String("endpoint", c.Endpoint), slog.String("socket-mode", c.SocketMode.String()),
+		slog.Bool("controller", c.Controller), slog.Bool("node", c.Node), slog.String("node-id", c.NodeID),
+		slog.String("driver-name", c.DriverName), slog.Int64("max-volumes", c.MaxVolumes),
+		slog.Bool("list-published-nodes", c.PublishedNodes), slog.String("metrics-address", c.MetricsAddress),
+		slog.Duration("array-interval", c.ArrayInterval), slog.Bool("pprof", c.Pprof),
+		slog.Bool("embedded", c.Embedded), slog.String("data-dir", c.DataDir), slog.String("fabric", c.Fabric),
+		slog.String("target-dir", c.TargetDir), slog.String("run-dir", c.RunDir),
+		slog.Duration("unstage-grace", c.UnstageGrace), slog.String("log-level", c.LogLevel.String()),
+		slog.String("log-format", c.LogFormat), slog.String("clusterID", string(c.Cluster)),
+		slog.String("nqnPrefix", string(c.Prefix)), slog.String("legacyArray", string(c.Handles.Legacy)),
+		slog.Any("nodeTopology", c.NodeTopology), slog.Any("arrays", arrays),
+	)
+}
