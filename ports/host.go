@@ -35,7 +35,8 @@ type Fabric interface {
 	// List returns the controllers under the prefix, of every host NQN.
 	List(ctx context.Context) ([]domain.Controller, error)
 
-	// Rescan makes the host read the device's size again.
+	// Rescan makes the host read the device's size again. NotFound if the
+	// subsystem is not connected.
 	Rescan(ctx context.Context, nqn domain.NQN) error
 }
 
@@ -60,12 +61,14 @@ type Device interface {
 
 	// FirstData returns the offset of the first byte in the extents that is not
 	// zero; found is false if all are zero. The bytes come from the device, not
-	// from a cache. A read that fails is DataAtRisk, never "zero".
+	// from a cache. A read that fails, or an extent past the end, is DataAtRisk,
+	// never "zero".
 	FirstData(ctx context.Context, extents []domain.Extent) (offset domain.Size, found bool, err error)
 
 	// Holders names everything on this host that holds the device: mount points,
-	// device mapper and other devices, "exclusive open". Empty if nothing does;
-	// an error if that could not be found out.
+	// those of its bound node included, device mapper and other devices,
+	// "exclusive open". Empty if nothing does; an error if that could not be found
+	// out.
 	Holders(ctx context.Context) ([]string, error)
 
 	// SetReadOnly makes the kernel refuse writes to the device, or take them.
@@ -116,7 +119,7 @@ type Mounting struct {
 
 // A Mount is one entry of the host's mount table.
 type Mount struct {
-	Target   string
+	Target   string // without symbolic links, as the kernel has it
 	Number   string // major:minor of the device, of the file system for a bind
 	Access   string // file system type as the kernel names it
 	ReadOnly bool

@@ -38,17 +38,27 @@ func load(d *device, a domain.Access) (*filesystem, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !whole || head.Access != a || head.Size > d.size {
+	if !whole || head.Access != a || head.Size < dataAt || head.Size > d.size {
 		return nil, errDamaged
 	}
 	files, whole, err := readTable(d)
 	if err != nil {
 		return nil, err
 	}
-	if !whole {
+	if !whole || !files.within(head.Size) {
 		return nil, errDamaged
 	}
 	return &filesystem{device: d, head: head, table: files}, nil
+}
+
+// within reports whether every file lies where files may.
+func (t table) within(size domain.Size) bool {
+	for _, e := range t.Files {
+		if e.Offset < dataAt || e.Length < 0 || e.Offset > size-e.Length {
+			return false
+		}
+	}
+	return true
 }
 
 // mark writes whether the file system is mounted writable.
