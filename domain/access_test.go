@@ -1,30 +1,28 @@
-package domain_test
+package domain
 
 import (
 	"testing"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 func TestParseAccess(t *testing.T) {
-	for text, want := range map[string]domain.Access{
-		"": domain.Ext4, "ext4": domain.Ext4, "xfs": domain.XFS, "btrfs": domain.Btrfs,
+	for text, want := range map[string]Access{
+		"": Ext4, "ext4": Ext4, "xfs": XFS, "btrfs": Btrfs,
 		"block": "", "ext3": "", "EXT4": "", "zfs": "", "ext4 ": "", "ext4\x00": "",
 	} {
-		got, err := domain.ParseAccess(text)
+		got, err := ParseAccess(text)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: got %q and %v, want %q", text, got, err, want)
 		}
 		if want == "" {
-			wantKind(t, err, domain.Invalid)
+			wantKind(t, err, Invalid)
 			wantText(t, err, "fs_type")
 		}
 	}
 }
 
 func TestLeast(t *testing.T) {
-	for a, want := range map[domain.Access]domain.Size{
-		domain.Block: 4 * domain.KiB, domain.Ext4: 4 * domain.MiB, domain.XFS: 300 * domain.MiB, domain.Btrfs: 128 * domain.MiB,
+	for a, want := range map[Access]Size{
+		Block: 4 * KiB, Ext4: 4 * MiB, XFS: 300 * MiB, Btrfs: 128 * MiB,
 	} {
 		if got := a.Least(); got != want {
 			t.Errorf("got %v for %s, want %v", got, a, want)
@@ -36,19 +34,19 @@ func TestLeast(t *testing.T) {
 // who reads, and how many nodes may hold a volume.
 func TestUseTable(t *testing.T) {
 	type row struct {
-		mode      domain.Mode
+		mode      Mode
 		name      string
 		fs, block int // most holders; 0: not served
 		reader    bool
 		asReader  int // most holders of raw block with readonly=true
 	}
 	for _, r := range []row{
-		{domain.SingleWriter, "SINGLE_NODE_WRITER", 1, 1, false, 1},
-		{domain.SingleSingleWriter, "SINGLE_NODE_SINGLE_WRITER", 1, 1, false, 1},
-		{domain.SingleMultiWriter, "SINGLE_NODE_MULTI_WRITER", 1, 1, false, 1},
-		{domain.SingleReader, "SINGLE_NODE_READER_ONLY", 1, 1, true, 1},
-		{domain.MultiReader, "MULTI_NODE_READER_ONLY", 8, 8, true, 8},
-		{domain.MultiWriter, "MULTI_NODE_MULTI_WRITER", 0, 2, false, 1},
+		{SingleWriter, "SINGLE_NODE_WRITER", 1, 1, false, 1},
+		{SingleSingleWriter, "SINGLE_NODE_SINGLE_WRITER", 1, 1, false, 1},
+		{SingleMultiWriter, "SINGLE_NODE_MULTI_WRITER", 1, 1, false, 1},
+		{SingleReader, "SINGLE_NODE_READER_ONLY", 1, 1, true, 1},
+		{MultiReader, "MULTI_NODE_READER_ONLY", 8, 8, true, 8},
+		{MultiWriter, "MULTI_NODE_MULTI_WRITER", 0, 2, false, 1},
 		{"mnsw", "", 0, 0, false, 0}, // MULTI_NODE_SINGLE_WRITER is not served
 		{"", "", 0, 0, false, 0},     // UNKNOWN
 		{"rwx", "", 0, 0, false, 0},
@@ -59,19 +57,20 @@ func TestUseTable(t *testing.T) {
 		for _, a := range allAccesses() {
 			for _, readOnly := range []bool{false, true} {
 				want := r.fs
-				if a == domain.Block {
+				if a == Block {
 					want = r.block
 				}
-				u, err := domain.NewUse(a, r.mode, readOnly)
+				u, err := NewUse(a, r.mode, readOnly)
 				if want == 0 {
-					wantKind(t, err, domain.Invalid)
+					wantKind(t, err, Invalid)
 					wantText(t, err, "access_mode")
 					continue
 				}
 				if readOnly {
 					want = r.asReader
 				}
-				if err != nil || u != (domain.Use{Access: a, Mode: r.mode, ReadOnly: readOnly || r.reader}) || u.MostHolders() != want {
+				whole := Use{Access: a, Mode: r.mode, ReadOnly: readOnly || r.reader}
+				if err != nil || u != whole || u.MostHolders() != want {
 					t.Errorf("got %v for %d holders and %v of %s %s readonly=%t, want %d holders",
 						u, u.MostHolders(), err, a, r.mode, readOnly, want)
 				}
@@ -80,12 +79,12 @@ func TestUseTable(t *testing.T) {
 	}
 }
 
-func allUses() []domain.Use {
-	var uses []domain.Use
+func allUses() []Use {
+	var uses []Use
 	for _, a := range allAccesses() {
 		for _, m := range allModes() {
 			for _, readOnly := range []bool{false, true} {
-				if u, err := domain.NewUse(a, m, readOnly); err == nil {
+				if u, err := NewUse(a, m, readOnly); err == nil {
 					uses = append(uses, u)
 				}
 			}
@@ -97,7 +96,7 @@ func allUses() []domain.Use {
 func TestSharesWith(t *testing.T) {
 	for _, a := range allUses() {
 		for _, b := range allUses() {
-			want := a == b && (a.Mode == domain.MultiReader || a.Mode == domain.MultiWriter && !a.ReadOnly)
+			want := a == b && (a.Mode == MultiReader || a.Mode == MultiWriter && !a.ReadOnly)
 			if got := a.SharesWith(b); got != want {
 				t.Errorf("got %t for %v with %v, want %t", got, a, b, want)
 			}

@@ -1,4 +1,4 @@
-package domain_test
+package domain
 
 import (
 	"fmt"
@@ -8,14 +8,12 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 // asRead returns r as it is read back from its text: without the claim or with
 // a cut name if it was too long.
-func asRead(r, read domain.Record) domain.Record {
-	if read.Claim == (domain.Claim{}) {
+func asRead(r, read Record) Record {
+	if read.Claim == (Claim{}) {
 		r.Claim = read.Claim
 		if strings.HasPrefix(r.Name, read.Name) && len(r.Name)-len(read.Name) > 0 {
 			r.Name = read.Name
@@ -29,21 +27,22 @@ func TestRecordRoundTrip(t *testing.T) {
 		r := record().Draw(t, "record")
 		text, err := r.Encode()
 		if err != nil {
-			wantKind(t, err, domain.Exhausted)
+			wantKind(t, err, Exhausted)
 			return
 		}
-		read, standing := domain.Decode(text, r.Owner, rapid.Bool().Draw(t, "made"))
-		if standing != domain.Ours || !reflect.DeepEqual(read, asRead(r, read)) {
+		read, standing := Decode(text, r.Owner, rapid.Bool().Draw(t, "made"))
+		if standing != Ours || !reflect.DeepEqual(read, asRead(r, read)) {
 			t.Fatalf("got standing %d and\n%+v, want\n%+v from\n%s", standing, read, r, text)
 		}
 		again, err := read.Encode()
 		if err != nil || again != text {
 			t.Fatalf("got %v and\n%s, want\n%s", err, again, text)
 		}
-		if bad := strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~%=/-"); bad != "" || len(text) > domain.MaxRecord {
+		const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~%=/-"
+		if bad := strings.Trim(text, allowed); bad != "" || len(text) > MaxRecord {
 			t.Fatalf("got %d bytes, %q among them", len(text), bad)
 		}
-		if _, got := domain.Decode(text, "zzzzzzzz", true); got != domain.NotOurs {
+		if _, got := Decode(text, "zzzzzzzz", true); got != NotOurs {
 			t.Fatalf("another cluster's driver sees standing %d, want not ours", got)
 		}
 	})
@@ -85,11 +84,11 @@ func TestOneWrongByteInAnyRecord(t *testing.T) {
 func wantNotOurs(t failer, text, why string) {
 	t.Helper()
 	for _, made := range []bool{false, true} {
-		r, standing := domain.Decode(text, cluster.Owner(), made)
-		if standing == domain.Ours || !reflect.DeepEqual(r, domain.Record{}) {
+		r, standing := Decode(text, cluster.Owner(), made)
+		if standing == Ours || !reflect.DeepEqual(r, Record{}) {
 			t.Errorf("%s: got standing %d and %+v from %q", why, standing, r, text)
 		}
-		if standing == domain.NotOurs && made {
+		if standing == NotOurs && made {
 			t.Errorf("%s: a slot of our shape is called somebody else's: %q", why, text)
 		}
 	}
@@ -100,37 +99,37 @@ func TestDecodeStanding(t *testing.T) {
 	foreign := strings.Replace(whole, "mrjubmgy", "4ynrxgt7", 1)
 	for _, test := range []struct {
 		name, text  string
-		bare, shape domain.Standing // of a slot of any shape, and of ours
+		bare, shape Standing // of a slot of any shape, and of ours
 	}{
-		{"ours", seal(whole), domain.Ours, domain.Ours},
-		{"another cluster's", seal(foreign), domain.NotOurs, domain.NotOurs},
-		{"nothing", "", domain.NotOurs, domain.Damaged},
-		{"somebody's note", "backup of the mail server", domain.NotOurs, domain.Damaged},
-		{"nearly our family", "rds-csj/1/", domain.NotOurs, domain.Damaged},
-		{"the family alone", "rds-csi/", domain.Damaged, domain.Damaged},
-		{"the version alone", "rds-csi/1/", domain.Damaged, domain.Damaged},
-		{"a checksum of nothing", seal("rds-csi/1/"), domain.Damaged, domain.Damaged},
-		{"version 0", seal(strings.Replace(whole, "/1/", "/0/", 1)), domain.Damaged, domain.Damaged},
-		{"version 2", seal(strings.Replace(whole, "/1/", "/2/", 1)), domain.Newer, domain.Newer},
-		{"version 2 alone", "rds-csi/2", domain.Newer, domain.Newer},
-		{"version 10", "rds-csi/10/a completely different format", domain.Newer, domain.Newer},
-		{"no version", "rds-csi/x/", domain.Damaged, domain.Damaged},
-		{"a version below zero", "rds-csi/-2/", domain.Damaged, domain.Damaged},
-		{"a version beyond any", "rds-csi/99999999999999999999/", domain.Damaged, domain.Damaged},
-		{"version 1 with a zero", seal(strings.Replace(whole, "/1/", "/01/", 1)), domain.Damaged, domain.Damaged},
-		{"no checksum", strings.TrimSuffix(whole, "/"), domain.Damaged, domain.Damaged},
-		{"a wrong checksum", whole + "sum=aaaaaaaa", domain.Damaged, domain.Damaged},
-		{"a checksum in capitals", strings.ToUpper(seal(whole)[len(whole):]), domain.NotOurs, domain.Damaged},
-		{"a checksum in the middle", seal(seal(whole) + "/"), domain.Damaged, domain.Damaged},
-		{"endless", seal(strings.TrimSuffix(whole, "nonce=n/") + "nonce=" + strings.Repeat("n", 3000) + "/"), domain.Damaged, domain.Damaged},
+		{"ours", seal(whole), Ours, Ours},
+		{"another cluster's", seal(foreign), NotOurs, NotOurs},
+		{"nothing", "", NotOurs, Damaged},
+		{"somebody's note", "backup of the mail server", NotOurs, Damaged},
+		{"nearly our family", "rds-csj/1/", NotOurs, Damaged},
+		{"the family alone", "rds-csi/", Damaged, Damaged},
+		{"the version alone", "rds-csi/1/", Damaged, Damaged},
+		{"a checksum of nothing", seal("rds-csi/1/"), Damaged, Damaged},
+		{"version 0", seal(strings.Replace(whole, "/1/", "/0/", 1)), Damaged, Damaged},
+		{"version 2", seal(strings.Replace(whole, "/1/", "/2/", 1)), Newer, Newer},
+		{"version 2 alone", "rds-csi/2", Newer, Newer},
+		{"version 10", "rds-csi/10/a completely different format", Newer, Newer},
+		{"no version", "rds-csi/x/", Damaged, Damaged},
+		{"a version below zero", "rds-csi/-2/", Damaged, Damaged},
+		{"a version beyond any", "rds-csi/99999999999999999999/", Damaged, Damaged},
+		{"version 1 with a zero", seal(strings.Replace(whole, "/1/", "/01/", 1)), Damaged, Damaged},
+		{"no checksum", strings.TrimSuffix(whole, "/"), Damaged, Damaged},
+		{"a wrong checksum", whole + "sum=aaaaaaaa", Damaged, Damaged},
+		{"a checksum in capitals", strings.ToUpper(seal(whole)[len(whole):]), NotOurs, Damaged},
+		{"a checksum in the middle", seal(seal(whole) + "/"), Damaged, Damaged},
+		{"endless", seal(whole + "name=" + strings.Repeat("n", 3000) + "/"), Damaged, Damaged},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for made, want := range map[bool]domain.Standing{false: test.bare, true: test.shape} {
-				r, got := domain.Decode(test.text, cluster.Owner(), made)
+			for made, want := range map[bool]Standing{false: test.bare, true: test.shape} {
+				r, got := Decode(test.text, cluster.Owner(), made)
 				if got != want {
 					t.Errorf("made=%t: got %d, want %d", made, got, want)
 				}
-				if got != domain.Ours && !reflect.DeepEqual(r, domain.Record{}) {
+				if got != Ours && !reflect.DeepEqual(r, Record{}) {
 					t.Errorf("got %+v, want nothing that could be taken for a record", r)
 				}
 			}
@@ -157,26 +156,29 @@ func TestDecodeRefusesWhatIsNotWritten(t *testing.T) {
 		return seal(b.String())
 	}
 	for _, good := range [][]string{
-		{}, {"name=a%2Fb"}, {"future=x~y"}, {"future=x", "future=x"}, {"pvc=a~b"}, {"pvc=~b"}, {"first=1"}, {"lingering=yes"},
+		{}, {"name=a%2Fb"}, {"future=x~y"}, {"future=x", "future=x"},
+		{"pvc=a~b"}, {"pvc=~b"}, {"first=1"}, {"lingering=yes"},
 		{"origin=volume~x"}, {"param=c-1~n4"}, {"timing=q16"},
 		grant("snw~rw~1~1~never"), grant("snw~ro~1~1~if-empty~r2"), grant("snr~ro~1~1~blank-until%3A5"),
 	} {
-		if _, got := domain.Decode(build("", good...), cluster.Owner(), true); got != domain.Ours {
+		if _, got := Decode(build("", good...), cluster.Owner(), true); got != Ours {
 			t.Errorf("%v: got %d, want ours", good, got)
 		}
 	}
 	for _, key := range []string{"owner", "size", "access", "pool", "content", "state", "nonce"} {
-		if _, got := domain.Decode(build(key), cluster.Owner(), true); got != domain.Damaged {
+		if _, got := Decode(build(key), cluster.Owner(), true); got != Damaged {
 			t.Errorf("without %s: got %d, want damaged", key, got)
 		}
 	}
 	for _, bad := range [][]string{
-		{"size=1"}, {"owner=mrjubmgy"}, {"nonce=m"}, {"name=a", "name=a"}, {"pvc=a~b", "pvc=a~b"}, {"param=c-1", "param=r2"},
-		{"sum=aaaaaaaa"}, {""}, {"="}, {"=x"}, {"x"}, {"Fu%20ture=x"}, {"fu ture=x"}, {"future=x=y"}, {"future=x y"}, {"future=%2f"},
+		{"size=1"}, {"owner=mrjubmgy"}, {"nonce=m"}, {"name=a", "name=a"}, {"pvc=a~b", "pvc=a~b"},
+		{"param=c-1", "param=r2"}, {"sum=aaaaaaaa"}, {""}, {"="}, {"=x"}, {"x"},
+		{"Fu%20ture=x"}, {"fu ture=x"}, {"future=x=y"}, {"future=x y"}, {"future=%2f"},
 		{"future=%41"}, {"future=%"}, {"future=%4"}, {"future=%zz"}, {"future=\n"}, {"future=%+1"}, {"~=x"},
 		{"name="}, {"name=a~b"}, {"pvc=a"}, {"pvc=~"}, {"pvc=a~b~c"}, {"fsuuid="}, {"array=A"}, {"array="}, {"inpool=-"},
 		{"epoch=x"}, {"first=0"}, {"first=-1"}, {"first=01"}, {"first=x"}, {"created=x"}, {"lingering=no"}, {"lingering="},
-		{"origin=x~y"}, {"origin=~y"}, {"origin=volume"}, {"param="}, {"param=x1"}, {"param=c"}, {"param=c-2"}, {"param=r2~c-1"},
+		{"origin=x~y"}, {"origin=~y"}, {"origin=volume"},
+		{"param="}, {"param=x1"}, {"param=c"}, {"param=c-2"}, {"param=r2~c-1"},
 		{"param=c-1~c-1"}, {"param=c-01"}, {"timing=q1"}, {"timing=c-1~"},
 		{"epoch=abcdefgh", "first=1", "grant="},
 		grant("snw~rw~1~1"), grant("snw~rw~1~1~never~"), grant("snw~rx~1~1~never"), grant("snr~rw~1~1~never"),
@@ -186,23 +188,24 @@ func TestDecodeRefusesWhatIsNotWritten(t *testing.T) {
 		{"first=1", "grant=" + node + "~snw~rw~1~1~never"},
 		{"epoch=abcdefgh", "grant=" + node + "~snw~rw~1~1~never"},
 	} {
-		if r, got := domain.Decode(build("", bad...), cluster.Owner(), true); got != domain.Damaged {
+		if r, got := Decode(build("", bad...), cluster.Owner(), true); got != Damaged {
 			t.Errorf("%v: got %d and %+v, want damaged", bad, got, r)
 		}
 	}
 	for key, values := range map[string][]string{
-		"owner": {"short", "MRJUBMGY", ""}, "size": {"0", "-1", "1k", ""}, "access": {"ext3", ""}, "pool": {"", "a%2Fb", "~"},
+		"owner": {"short", "MRJUBMGY", ""}, "size": {"0", "-1", "1k", ""},
+		"access": {"ext3", ""}, "pool": {"", "a%2Fb", "~"},
 		"content": {"x", ""}, "state": {"gone", ""}, "nonce": {"", "a~b"},
 	} {
 		for _, value := range values {
-			if _, got := domain.Decode(build(key, key+"="+value), cluster.Owner(), true); got != domain.Damaged {
+			if _, got := Decode(build(key, key+"="+value), cluster.Owner(), true); got != Damaged {
 				t.Errorf("%s=%s: got %d, want damaged", key, value, got)
 			}
 		}
 	}
-	for _, s := range []domain.State{domain.Making, domain.Deleting} {
+	for _, s := range []State{Making, Deleting} {
 		with := append(grant("snw~rw~1~1~never"), "state="+string(s))
-		if _, got := domain.Decode(build("state", with...), cluster.Owner(), true); got != domain.Damaged {
+		if _, got := Decode(build("state", with...), cluster.Owner(), true); got != Damaged {
 			t.Errorf("held while %s: got %d, want damaged", s, got)
 		}
 	}
@@ -211,28 +214,28 @@ func TestDecodeRefusesWhatIsNotWritten(t *testing.T) {
 func TestUnknownKeysSurvive(t *testing.T) {
 	body, _, _ := strings.Cut(must(fullRecord().Encode()), "sum=")
 	text := seal(strings.Replace(body, "/size=", "/later=a~b%2F~/size=", 1) + "other=/later=again/")
-	r, standing := domain.Decode(text, cluster.Owner(), true)
-	if standing != domain.Ours {
+	r, standing := Decode(text, cluster.Owner(), true)
+	if standing != Ours {
 		t.Fatalf("got standing %d, want ours", standing)
 	}
-	v := volume(func(v *domain.Volume) { v.Record = r })
+	v := volume(func(v *Volume) { v.Record = r })
 	v = must(v.Modify(timings("queueSize=99"), "m"))
 	v = must(v.Revoke("", "r"))
-	v = must(v.Admit(ask("z", must(domain.NewUse(r.Access, domain.SingleWriter, false)), 5)))
+	v = must(v.Admit(ask("z", must(NewUse(r.Access, SingleWriter, false)), 5)))
 	v = must(v.Revoke("", "r"))
 	v = must(v.Condemn("c"))
 	written := must(v.Record.Encode())
 	if want := "/later=a~b%2F~/other=/later=again/sum="; !strings.Contains(written, want) {
 		t.Errorf("got %s, want it to end in %s", written, want)
 	}
-	if again, got := domain.Decode(written, cluster.Owner(), true); got != domain.Ours || must(again.Encode()) != written {
+	if again, got := Decode(written, cluster.Owner(), true); got != Ours || must(again.Encode()) != written {
 		t.Errorf("got standing %d and %+v, want %+v", got, again, v.Record)
 	}
 }
 
 func TestLongRecords(t *testing.T) {
 	name := strings.Repeat("漢", 42) + "xy" // 128 bytes, 380 as written
-	claim := domain.Claim{Namespace: "shop", Name: strings.Repeat("c", 200)}
+	claim := Claim{Namespace: "shop", Name: strings.Repeat("c", 200)}
 	for _, test := range []struct {
 		name              string
 		holders, nodeName int
@@ -247,22 +250,22 @@ func TestLongRecords(t *testing.T) {
 		{"then the grant is refused", 8, 70, false, 0, 0, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := volume(made(domain.XFS, domain.Foreign)).Record
+			r := volume(made(XFS, Foreign)).Record
 			r.Name, r.Claim, r.Epoch, r.FirstGrant = name, claim, testEpoch, at(0)
 			for i := range test.holders {
-				r.Grants = append(r.Grants, domain.Grant{
-					Node: nodeID(strings.Repeat(string(rune('a'+i)), test.nodeName)), Since: at(0), Size: domain.GiB,
-					Use: must(domain.NewUse(domain.XFS, domain.MultiReader, false)), Timings: domain.DefaultTimings(),
+				r.Grants = append(r.Grants, Grant{
+					Node: nodeID(strings.Repeat(string(rune('a'+i)), test.nodeName)), Since: at(0), Size: GiB,
+					Use: must(NewUse(XFS, MultiReader, false)), Timings: DefaultTimings(),
 				})
 			}
 			text, err := r.Encode()
 			if test.exhausted {
-				wantKind(t, err, domain.Exhausted)
+				wantKind(t, err, Exhausted)
 				wantText(t, err, "of 1200")
 				return
 			}
-			got, standing := domain.Decode(text, r.Owner, true)
-			if err != nil || standing != domain.Ours || len(text) > 1200 || !strings.HasPrefix(name, got.Name) {
+			got, standing := Decode(text, r.Owner, true)
+			if err != nil || standing != Ours || len(text) > 1200 || !strings.HasPrefix(name, got.Name) {
 				t.Fatalf("got %v, standing %d and %d bytes, name %q", err, standing, len(text), got.Name)
 			}
 			if kept := len(got.Name); (got.Claim == claim) != test.claim || kept < test.least || kept > test.most {
@@ -275,19 +278,19 @@ func TestLongRecords(t *testing.T) {
 // The comment holds 1,200 bytes, the last one too.
 func TestLongestRecord(t *testing.T) {
 	r := fullRecord()
-	r.Claim, r.Name = domain.Claim{}, ""
+	r.Claim, r.Name = Claim{}, ""
 	r.PoolUUID = ""
-	room := domain.MaxRecord - len(must(r.Encode())) - len("fsuuid=/")
+	room := MaxRecord - len(must(r.Encode())) - len("fsuuid=/")
 	r.PoolUUID = strings.Repeat("u", room)
-	if text, err := r.Encode(); err != nil || len(text) != domain.MaxRecord {
-		t.Errorf("got %d bytes and %v, want %d", len(text), err, domain.MaxRecord)
+	if text, err := r.Encode(); err != nil || len(text) != MaxRecord {
+		t.Errorf("got %d bytes and %v, want %d", len(text), err, MaxRecord)
 	}
 	r.PoolUUID += "u"
 	_, err := r.Encode()
-	wantKind(t, err, domain.Exhausted)
-	r.Claim = domain.Claim{Namespace: "a", Name: "b"}
+	wantKind(t, err, Exhausted)
+	r.Claim = Claim{Namespace: "a", Name: "b"}
 	r.PoolUUID = r.PoolUUID[:room]
-	if text := must(r.Encode()); strings.Contains(text, "pvc=") || len(text) != domain.MaxRecord {
+	if text := must(r.Encode()); strings.Contains(text, "pvc=") || len(text) != MaxRecord {
 		t.Errorf("got %d bytes, want the claim gone and nothing else", len(text))
 	}
 }
@@ -301,13 +304,13 @@ func TestNamesAreCutBetweenCharactersAndNoFurther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, _ := domain.Decode(text, r.Owner, true)
+		got, _ := Decode(text, r.Owner, true)
 		if !utf8.ValidString(got.Name) || !strings.HasPrefix(r.Name, got.Name) {
 			t.Fatalf("got %q of %q", got.Name, r.Name)
 		}
 		next, _ := utf8.DecodeRuneInString(r.Name[len(got.Name):])
 		written := map[int]int{1: 1, 2: 6, 3: 9, 4: 12}[utf8.RuneLen(next)]
-		if got.Name != r.Name && len(text)+written <= domain.MaxRecord {
+		if got.Name != r.Name && len(text)+written <= MaxRecord {
 			t.Fatalf("got %q in %d bytes although %q would fit too", got.Name, len(text), next)
 		}
 	})
@@ -315,12 +318,12 @@ func TestNamesAreCutBetweenCharactersAndNoFurther(t *testing.T) {
 
 // Eight readers fit, on nodes that are named as clouds name them.
 func TestEightReadersFitOneRecord(t *testing.T) {
-	reader := must(domain.NewUse(domain.XFS, domain.MultiReader, false))
-	v := volume(made(domain.XFS, domain.Foreign), func(v *domain.Volume) {
+	reader := must(NewUse(XFS, MultiReader, false))
+	v := volume(made(XFS, Foreign), func(v *Volume) {
 		v.Record.Name = "pvc-2f5bd1c5-7a5c-4e56-9d0c-3a5f4b0c7e11"
 		v.Record.PoolUUID = "40437dbc-2318-45dc-817b-b3bb95cf48ab"
-		v.Record.Size = 16 * domain.TiB
-		v.Record.Origin = domain.Origin{Kind: domain.FromSnapshot, Name: cluster.SnapshotName("s")}
+		v.Record.Size = 16 * TiB
+		v.Record.Origin = Origin{Kind: FromSnapshot, Name: cluster.SnapshotName("s")}
 	})
 	for i := range 8 {
 		v = must(v.Admit(ask(fmt.Sprintf("ip-10-0-12-%d.ec2.internal", 100+i), reader, i)))
@@ -329,7 +332,7 @@ func TestEightReadersFitOneRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, got := domain.Decode(text, cluster.Owner(), true); got != domain.Ours || len(r.Grants) != 8 {
+	if r, got := Decode(text, cluster.Owner(), true); got != Ours || len(r.Grants) != 8 {
 		t.Errorf("got standing %d and %d grants, want 8", got, len(r.Grants))
 	}
 }
@@ -337,21 +340,21 @@ func TestEightReadersFitOneRecord(t *testing.T) {
 // A record that could not be read back is not written: it would be damaged for
 // ever.
 func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
-	for name, edit := range map[string]func(*domain.Record){
-		"no owner":                     func(r *domain.Record) { r.Owner = "" },
-		"no size":                      func(r *domain.Record) { r.Size = 0 },
-		"a size below nothing":         func(r *domain.Record) { r.Size = -1 },
-		"no pool":                      func(r *domain.Record) { r.Pool = "" },
-		"a pool that is a path":        func(r *domain.Record) { r.Pool = "../x" },
-		"no nonce":                     func(r *domain.Record) { r.Nonce = "" },
-		"no state":                     func(r *domain.Record) { r.State = "" },
-		"no access":                    func(r *domain.Record) { r.Access = "" },
-		"a clock that was never set":   func(r *domain.Record) { r.FirstGrant = at(0).AddDate(-60, 0, 0) },
-		"a holder without an epoch":    func(r *domain.Record) { r.Epoch = "" },
-		"a holder without a first":     func(r *domain.Record) { r.FirstGrant = r.FirstGrant.AddDate(-9999, 0, 0) },
-		"a holder that is no node":     func(r *domain.Record) { r.Grants[0].Node = "a" },
-		"a holder while it is deleted": func(r *domain.Record) { r.State = domain.Deleting },
-		"an origin without a kind":     func(r *domain.Record) { r.Origin = domain.Origin{Name: "x"} },
+	for name, edit := range map[string]func(*Record){
+		"no owner":                     func(r *Record) { r.Owner = "" },
+		"no size":                      func(r *Record) { r.Size = 0 },
+		"a size below nothing":         func(r *Record) { r.Size = -1 },
+		"no pool":                      func(r *Record) { r.Pool = "" },
+		"a pool that is a path":        func(r *Record) { r.Pool = "../x" },
+		"no nonce":                     func(r *Record) { r.Nonce = "" },
+		"no state":                     func(r *Record) { r.State = "" },
+		"no access":                    func(r *Record) { r.Access = "" },
+		"a clock that was never set":   func(r *Record) { r.FirstGrant = at(0).AddDate(-60, 0, 0) },
+		"a holder without an epoch":    func(r *Record) { r.Epoch = "" },
+		"a holder without a first":     func(r *Record) { r.FirstGrant = r.FirstGrant.AddDate(-9999, 0, 0) },
+		"a holder that is no node":     func(r *Record) { r.Grants[0].Node = "a" },
+		"a holder while it is deleted": func(r *Record) { r.State = Deleting },
+		"an origin without a kind":     func(r *Record) { r.Origin = Origin{Name: "x"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := fullRecord()
@@ -360,7 +363,7 @@ func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
 			if text != "" {
 				t.Errorf("got %s, want nothing", text)
 			}
-			wantKind(t, err, domain.Other)
+			wantKind(t, err, Other)
 		})
 	}
 }

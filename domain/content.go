@@ -30,7 +30,7 @@ func (c Content) Letter() string { return contentLetters[c] }
 func ParseContent(letter string) (Content, error) {
 	for c, l := range contentLetters {
 		if l == letter {
-			return Content(c), nil //nolint:gosec // an index of three
+			return Content(c), nil
 		}
 	}
 	return Foreign, Fail(Invalid, "parse content", "", "content %q: f, b and u are allowed", letter)

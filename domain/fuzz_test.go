@@ -1,11 +1,9 @@
-package domain_test
+package domain
 
 import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 // The seeds are under testdata/fuzz.
@@ -13,24 +11,24 @@ import (
 func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, comment string, made bool) {
 		for _, text := range []string{comment, seal(comment), seal(comment + "/")} {
-			r, standing := domain.Decode(text, cluster.Owner(), made)
-			if standing != domain.Ours {
-				if !reflect.DeepEqual(r, domain.Record{}) {
+			r, standing := Decode(text, cluster.Owner(), made)
+			if standing != Ours {
+				if !reflect.DeepEqual(r, Record{}) {
 					t.Fatalf("got standing %d and %+v", standing, r)
 				}
 				continue
 			}
 			written, err := r.Encode()
 			if err != nil {
-				wantKind(t, err, domain.Exhausted)
+				wantKind(t, err, Exhausted)
 				continue
 			}
-			again, standing := domain.Decode(written, cluster.Owner(), made)
-			if standing != domain.Ours || !reflect.DeepEqual(again, asRead(r, again)) {
+			again, standing := Decode(written, cluster.Owner(), made)
+			if standing != Ours || !reflect.DeepEqual(again, asRead(r, again)) {
 				t.Fatalf("got standing %d and\n%+v, want\n%+v", standing, again, r)
 			}
-			v := volume(func(v *domain.Volume) { v.Record = r })
-			v.Export(prefix, domain.FenceByHost)
+			v := volume(func(v *Volume) { v.Record = r })
+			v.Export(prefix, FenceByHost)
 			v.Content(at(0))
 			for _, g := range r.Grants {
 				if _, ok := v.Attach(g.Node, prefix, nil); !ok {
@@ -43,11 +41,11 @@ func FuzzDecode(f *testing.F) {
 
 func FuzzParseSize(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := domain.ParseSize(text)
+		s, err := ParseSize(text)
 		if err != nil {
 			return
 		}
-		if up, err := s.RoundUp(domain.MiB); s < 0 || err == nil && (up < s || up-s >= domain.MiB) {
+		if up, err := s.RoundUp(MiB); s < 0 || err == nil && (up < s || up-s >= MiB) {
 			t.Fatalf("got %d, rounded %d", s, up)
 		}
 		if back := strings.TrimLeft(text, "0123456789"); back != "" || text != "0" && strings.HasPrefix(text, "0") {
@@ -58,11 +56,11 @@ func FuzzParseSize(f *testing.F) {
 
 func FuzzParseNQN(f *testing.F) {
 	f.Fuzz(func(t *testing.T, prefixText, text string) {
-		p, err := domain.ParseNQNPrefix(prefixText)
+		p, err := ParseNQNPrefix(prefixText)
 		if err != nil {
 			p = prefix
 		}
-		n, err := domain.ParseNQN(p, text)
+		n, err := ParseNQN(p, text)
 		if err != nil {
 			return
 		}
@@ -74,14 +72,14 @@ func FuzzParseNQN(f *testing.F) {
 
 func FuzzParseNodeID(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		h, ok := domain.ParseNodeID(text)
+		h, ok := ParseNodeID(text)
 		if !ok {
-			if domain.NodeID(text).HostNQN() != "" {
+			if NodeID(text).HostNQN() != "" {
 				t.Fatalf("%q has a host NQN and is no node", text)
 			}
 			return
 		}
-		if string(h.ID()) != text || h.Name == "" || len(text) > 160 || domain.NodeID(text).Name() != h.Name {
+		if string(h.ID()) != text || h.Name == "" || len(text) > 160 || NodeID(text).Name() != h.Name {
 			t.Fatalf("got %v from %q", h, text)
 		}
 	})
@@ -89,14 +87,14 @@ func FuzzParseNodeID(f *testing.F) {
 
 func FuzzParseEntry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		s, ok := domain.ParseEntry("rds1", text)
+		s, ok := ParseEntry("rds1", text)
 		if !ok {
 			return
 		}
 		if s.Entry() != text || s.Size <= 0 || strings.ContainsAny(text, "/\x00") {
 			t.Fatalf("got %+v from %q", s, text)
 		}
-		if _, isID := domain.ParseSnapshotID(s.ID.String()); !isID {
+		if _, isID := ParseSnapshotID(s.ID.String()); !isID {
 			t.Fatalf("got id %v", s.ID)
 		}
 	})
@@ -110,12 +108,12 @@ func FuzzParseAttachment(f *testing.F) {
 			key, value, _ := strings.Cut(line, "=")
 			c[key] = value
 		}
-		a, err := domain.ParseAttachment(prefix, c)
+		a, err := ParseAttachment(prefix, c)
 		if err != nil {
-			wantKind(t, err, domain.Invalid)
+			wantKind(t, err, Invalid)
 			return
 		}
-		again, err := domain.ParseAttachment(prefix, a.Context())
+		again, err := ParseAttachment(prefix, a.Context())
 		if err != nil || !reflect.DeepEqual(again, a) {
 			t.Fatalf("got %+v and %v, want %+v", again, err, a)
 		}
@@ -133,11 +131,12 @@ func FuzzParseAttachment(f *testing.F) {
 
 func FuzzParsePortal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := domain.ParsePortal(text)
+		p, err := ParsePortal(text)
 		if err != nil {
 			return
 		}
-		if again, err := domain.ParsePortal(p.String()); err != nil || again != p || strings.ContainsAny(p.Host, ", =[]/\n\x00") {
+		again, err := ParsePortal(p.String())
+		if err != nil || again != p || strings.ContainsAny(p.Host, ", =[]/\n\x00") {
 			t.Fatalf("got %+v and %v from %q, want %+v", again, err, p, p)
 		}
 	})

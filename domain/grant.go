@@ -128,7 +128,8 @@ func (v Volume) Condemn(nonce string) (Volume, error) {
 		return v, err
 	}
 	if len(v.Record.Grants) > 0 {
-		return v, Fail(InUse, "delete", v.ID.String(), "held by %s: unpublish it there first", strings.Join(v.holderNames(), ", "))
+		return v, Fail(InUse, "delete", v.ID.String(), "held by %s: unpublish it there first",
+			strings.Join(v.holderNames(), ", "))
 	}
 	if v.Record.State == Deleting {
 		return v, nil

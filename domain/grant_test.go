@@ -1,4 +1,4 @@
-package domain_test
+package domain
 
 import (
 	"reflect"
@@ -8,74 +8,78 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 // ask is a wish of a node, n seconds into these tests.
-func ask(name string, u domain.Use, n int) domain.Ask {
-	return domain.Ask{Node: nodeID(name), Use: u, Now: at(n), Epoch: "neweepoc", Nonce: "new"}
+func ask(name string, u Use, n int) Ask {
+	return Ask{Node: nodeID(name), Use: u, Now: at(n), Epoch: "neweepoc", Nonce: "new"}
 }
 
-func writer(a domain.Access) domain.Use { return must(domain.NewUse(a, domain.SingleWriter, false)) }
+func writer(a Access) Use { return must(NewUse(a, SingleWriter, false)) }
 
-func made(a domain.Access, c domain.Content) func(*domain.Volume) {
-	return func(v *domain.Volume) { v.Record.Access, v.Record.Content = a, c }
+func made(a Access, c Content) func(*Volume) {
+	return func(v *Volume) { v.Record.Access, v.Record.Content = a, c }
 }
 
-func state(s domain.State) func(*domain.Volume) {
-	return func(v *domain.Volume) { v.Record.State = s }
+func state(s State) func(*Volume) {
+	return func(v *Volume) { v.Record.State = s }
 }
 
-func standing(s domain.Standing) func(*domain.Volume) {
-	return func(v *domain.Volume) { v.Standing = s }
+func standing(s Standing) func(*Volume) {
+	return func(v *Volume) { v.Standing = s }
+}
+
+func firstGranted(n int) func(*Volume) {
+	return func(v *Volume) { v.Record.FirstGrant = at(n) }
 }
 
 // heldAs gives the volume to a node in a use, through the front door.
-func heldAs(name string, u domain.Use, n int) func(*domain.Volume) {
-	return func(v *domain.Volume) { *v = must(v.Admit(ask(name, u, n))) }
+func heldAs(name string, u Use, n int) func(*Volume) {
+	return func(v *Volume) { *v = must(v.Admit(ask(name, u, n))) }
 }
 
 func TestAdmitRefuses(t *testing.T) {
-	ext4, block := writer(domain.Ext4), writer(domain.Block)
-	reader := must(domain.NewUse(domain.Ext4, domain.MultiReader, false))
-	roWriter := must(domain.NewUse(domain.Ext4, domain.SingleWriter, true))
-	raw := func(m domain.Mode, readOnly bool) domain.Use { return must(domain.NewUse(domain.Block, m, readOnly)) }
-	used, usedBlock := made(domain.Ext4, domain.Used), made(domain.Block, domain.Used)
+	ext4, block := writer(Ext4), writer(Block)
+	reader := must(NewUse(Ext4, MultiReader, false))
+	roWriter := must(NewUse(Ext4, SingleWriter, true))
+	raw := func(m Mode, readOnly bool) Use { return must(NewUse(Block, m, readOnly)) }
+	used, usedBlock := made(Ext4, Used), made(Block, Used)
+	written := volume(used, heldAs("a", ext4, 0))
+	moving := volume(usedBlock, heldAs("a", raw(MultiWriter, false), 0))
+	moved := must(moving.Admit(ask("b", raw(MultiWriter, false), 1)))
 	reinstalled := ask("a", ext4, 0)
-	reinstalled.Node = must(domain.NewHost(cluster, "a", "another machine")).ID()
+	reinstalled.Node = must(NewHost(cluster, "a", "another machine")).ID()
 	for _, test := range []struct {
 		name string
-		v    domain.Volume
-		ask  domain.Ask
-		kind domain.Kind
+		v    Volume
+		ask  Ask
+		kind Kind
 		want string
 	}{
-		{"damaged", volume(standing(domain.Damaged)), ask("a", ext4, 0), domain.DataAtRisk, "damaged"},
-		{"newer", volume(standing(domain.Newer)), ask("a", ext4, 0), domain.DataAtRisk, "upgrade"},
-		{"not ours", volume(standing(domain.NotOurs)), ask("a", ext4, 0), domain.DataAtRisk, "not ours"},
-		{"deleting", volume(state(domain.Deleting)), ask("a", ext4, 0), domain.InUse, "being deleted"},
-		{"half copied", volume(state(domain.Making)), ask("a", ext4, 0), domain.Busy, "copied"},
-		{"no node", volume(), domain.Ask{Use: ext4, Now: at(0)}, domain.NotFound, "node_id"},
-		{"no node of ours", volume(), domain.Ask{Node: "node-a", Use: ext4, Now: at(0)}, domain.NotFound, `"node-a"`},
-		{"same node, another mode", volume(used, heldAs("a", ext4, 0)),
-			ask("a", must(domain.NewUse(domain.Ext4, domain.SingleSingleWriter, false)), 1), domain.Exists, "node a holds it as SINGLE_NODE_WRITER"},
-		{"same node, now read-only", volume(used, heldAs("a", ext4, 0)), ask("a", roWriter, 1), domain.Exists, "readonly=true"},
-		{"same node, another access", volume(used, heldAs("a", ext4, 0)), ask("a", block, 1), domain.Exists, "node a"},
-		{"same node reinstalled", volume(used, heldAs("a", ext4, 0)), reinstalled, domain.InUse, "earlier installation of node a"},
-		{"another node, single writer", volume(used, heldAs("a", ext4, 0)), ask("b", ext4, 1), domain.InUse, "held by node a"},
-		{"a reader beside a writer", volume(used, heldAs("a", ext4, 0)), ask("b", reader, 1), domain.InUse, "held by node a"},
-		{"a writer beside a reader", volume(used, heldAs("a", reader, 0)), ask("b", ext4, 1), domain.InUse, "held by node a"},
-		{"a read-only writer beside one", volume(used, heldAs("a", roWriter, 0)), ask("b", roWriter, 1), domain.InUse, "held by node a"},
-		{"a single writer beside migration", volume(usedBlock, heldAs("a", raw(domain.MultiWriter, false), 0)), ask("b", block, 1), domain.InUse, "held by node a"},
-		{"a read-only one beside migration", volume(usedBlock, heldAs("a", raw(domain.MultiWriter, false), 0)), ask("b", raw(domain.MultiWriter, true), 1), domain.InUse, "node a"},
-		{"a third writer in a migration", volume(usedBlock, heldAs("a", raw(domain.MultiWriter, false), 0), heldAs("b", raw(domain.MultiWriter, false), 1)),
-			ask("c", raw(domain.MultiWriter, false), 2), domain.InUse, "2 nodes hold it, no more may: a, b"},
-		{"another file system", volume(), ask("a", writer(domain.XFS), 0), domain.Invalid, "volume_capability xfs: the volume was made for ext4"},
-		{"block of a file system", volume(), ask("a", block, 0), domain.Invalid, "block"},
-		{"a file system of block", volume(made(domain.Block, domain.Blank)), ask("a", ext4, 0), domain.Invalid, "ext4"},
-		{"a reader of a blank file system", volume(), ask("a", reader, 0), domain.InUse, "blank"},
-		{"a read-only writer of one", volume(), ask("a", roWriter, 0), domain.InUse, "blank"},
+		{"damaged", volume(standing(Damaged)), ask("a", ext4, 0), DataAtRisk, "damaged"},
+		{"newer", volume(standing(Newer)), ask("a", ext4, 0), DataAtRisk, "upgrade"},
+		{"not ours", volume(standing(NotOurs)), ask("a", ext4, 0), DataAtRisk, "not ours"},
+		{"deleting", volume(state(Deleting)), ask("a", ext4, 0), InUse, "being deleted"},
+		{"half copied", volume(state(Making)), ask("a", ext4, 0), Busy, "copied"},
+		{"no node", volume(), Ask{Use: ext4, Now: at(0)}, NotFound, "node_id"},
+		{"no node of ours", volume(), Ask{Node: "node-a", Use: ext4, Now: at(0)}, NotFound, `"node-a"`},
+		{"same node, another mode", written,
+			ask("a", must(NewUse(Ext4, SingleSingleWriter, false)), 1), Exists, "node a holds it as SINGLE_NODE_WRITER"},
+		{"same node, now read-only", written, ask("a", roWriter, 1), Exists, "readonly=true"},
+		{"same node, another access", written, ask("a", block, 1), Exists, "node a"},
+		{"same node reinstalled", written, reinstalled, InUse, "earlier installation of node a"},
+		{"another node, single writer", written, ask("b", ext4, 1), InUse, "held by node a"},
+		{"a reader beside a writer", written, ask("b", reader, 1), InUse, "held by node a"},
+		{"a writer beside a reader", volume(used, heldAs("a", reader, 0)), ask("b", ext4, 1), InUse, "held by node a"},
+		{"a read-only writer beside one", volume(used, heldAs("a", roWriter, 0)), ask("b", roWriter, 1), InUse, "held by node a"},
+		{"a single writer beside migration", moving, ask("b", block, 1), InUse, "held by node a"},
+		{"a read-only one beside migration", moving, ask("b", raw(MultiWriter, true), 1), InUse, "node a"},
+		{"a third writer in a migration", moved, ask("c", raw(MultiWriter, false), 2), InUse, "2 nodes hold it, no more may: a, b"},
+		{"another file system", volume(), ask("a", writer(XFS), 0), Invalid, "xfs: the volume was made for ext4"},
+		{"block of a file system", volume(), ask("a", block, 0), Invalid, "block"},
+		{"a file system of block", volume(made(Block, Blank)), ask("a", ext4, 0), Invalid, "ext4"},
+		{"a reader of a blank file system", volume(), ask("a", reader, 0), InUse, "blank"},
+		{"a read-only writer of one", volume(), ask("a", roWriter, 0), InUse, "blank"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := test.v.Admit(test.ask)
@@ -90,37 +94,37 @@ func TestAdmitRefuses(t *testing.T) {
 }
 
 func TestAdmitGrants(t *testing.T) {
-	reader := must(domain.NewUse(domain.Ext4, domain.MultiReader, false))
-	roWriter := must(domain.NewUse(domain.Ext4, domain.SingleWriter, true))
-	blockReader := must(domain.NewUse(domain.Block, domain.SingleReader, false))
-	day := int(domain.BlankFor / time.Second)
+	reader := must(NewUse(Ext4, MultiReader, false))
+	roWriter := must(NewUse(Ext4, SingleWriter, true))
+	blockReader := must(NewUse(Block, SingleReader, false))
+	day := int(BlankFor / time.Second)
 	for _, test := range []struct {
 		name   string
-		v      domain.Volume
-		ask    domain.Ask
+		v      Volume
+		ask    Ask
 		format string
 	}{
-		{"blank to a writer", volume(), ask("a", writer(domain.Ext4), 0), "blank-until:1800086400"},
-		{"blank, block is never formatted", volume(made(domain.Block, domain.Blank)), ask("a", writer(domain.Block), 0), "never"},
-		{"blank, block to a reader", volume(made(domain.Block, domain.Blank)), ask("a", blockReader, 0), "never"},
-		{"used to a writer", volume(made(domain.Ext4, domain.Used)), ask("a", writer(domain.Ext4), 0), "if-empty"},
-		{"used to a reader", volume(made(domain.Ext4, domain.Used)), ask("a", reader, 0), "never"},
-		{"used to a read-only writer", volume(made(domain.Ext4, domain.Used)), ask("a", roWriter, 0), "never"},
-		{"foreign to a writer", volume(made(domain.Ext4, domain.Foreign)), ask("a", writer(domain.Ext4), 0), "never"},
-		{"foreign to a reader", volume(made(domain.Ext4, domain.Foreign)), ask("a", reader, 0), "never"},
-		{"blank and first granted a day ago", volume(func(v *domain.Volume) { v.Record.FirstGrant = at(-day) }), ask("a", writer(domain.Ext4), 0), "if-empty"},
-		{"blank and first granted today", volume(func(v *domain.Volume) { v.Record.FirstGrant = at(-100) }), ask("a", writer(domain.Ext4), 0), "blank-until:1800086300"},
+		{"blank to a writer", volume(), ask("a", writer(Ext4), 0), "blank-until:1800086400"},
+		{"blank, block is never formatted", volume(made(Block, Blank)), ask("a", writer(Block), 0), "never"},
+		{"blank, block to a reader", volume(made(Block, Blank)), ask("a", blockReader, 0), "never"},
+		{"used to a writer", volume(made(Ext4, Used)), ask("a", writer(Ext4), 0), "if-empty"},
+		{"used to a reader", volume(made(Ext4, Used)), ask("a", reader, 0), "never"},
+		{"used to a read-only writer", volume(made(Ext4, Used)), ask("a", roWriter, 0), "never"},
+		{"foreign to a writer", volume(made(Ext4, Foreign)), ask("a", writer(Ext4), 0), "never"},
+		{"foreign to a reader", volume(made(Ext4, Foreign)), ask("a", reader, 0), "never"},
+		{"blank and first granted a day ago", volume(firstGranted(-day)), ask("a", writer(Ext4), 0), "if-empty"},
+		{"blank and first granted today", volume(firstGranted(-100)), ask("a", writer(Ext4), 0), "blank-until:1800086300"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := test.v.Admit(test.ask)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := domain.Grant{
-				Node: test.ask.Node, Use: test.ask.Use, Since: at(0), Size: domain.GiB,
-				Format: must(domain.ParseFormat(test.format)), Timings: domain.DefaultTimings(),
+			want := Grant{
+				Node: test.ask.Node, Use: test.ask.Use, Since: at(0), Size: GiB,
+				Format: must(ParseFormat(test.format)), Timings: DefaultTimings(),
 			}
-			if !slices.Equal(got.Record.Grants, []domain.Grant{want}) {
+			if !slices.Equal(got.Record.Grants, []Grant{want}) {
 				t.Errorf("got %+v, want %+v", got.Record.Grants, want)
 			}
 			if got.Record.Epoch != "neweepoc" || got.Record.Nonce != "new" || got.Record.FirstGrant.IsZero() {
@@ -131,10 +135,10 @@ func TestAdmitGrants(t *testing.T) {
 }
 
 func TestAdmitAgainChangesNothing(t *testing.T) {
-	for _, v := range []domain.Volume{
-		volume(heldAs("a", writer(domain.Ext4), 0)),
-		volume(made(domain.Ext4, domain.Used), heldAs("a", writer(domain.Ext4), 0)),
-		volume(made(domain.Block, domain.Used), heldAs("a", writer(domain.Block), 0)),
+	for _, v := range []Volume{
+		volume(heldAs("a", writer(Ext4), 0)),
+		volume(made(Ext4, Used), heldAs("a", writer(Ext4), 0)),
+		volume(made(Block, Used), heldAs("a", writer(Block), 0)),
 	} {
 		again := ask("a", v.Record.Grants[0].Use, 2*86400)
 		again.Epoch, again.Nonce = "other234", "other"
@@ -147,18 +151,18 @@ func TestAdmitAgainChangesNothing(t *testing.T) {
 // A blank volume has no reader, except one that a record of before tells of:
 // the check for an existing grant comes first.
 func TestReaderOfBlankThatHoldsIt(t *testing.T) {
-	reader := must(domain.NewUse(domain.Ext4, domain.MultiReader, false))
-	v := volume(made(domain.Ext4, domain.Used), heldAs("a", reader, 0), made(domain.Ext4, domain.Blank))
+	reader := must(NewUse(Ext4, MultiReader, false))
+	v := volume(made(Ext4, Used), heldAs("a", reader, 0), made(Ext4, Blank))
 	if got, err := v.Admit(ask("a", reader, 1)); err != nil || !reflect.DeepEqual(got, v) {
 		t.Errorf("got %v, want the grant it has", err)
 	}
 }
 
 func TestGrantIsFixedWhileItLives(t *testing.T) {
-	v := volume(heldAs("a", writer(domain.Ext4), 0))
+	v := volume(heldAs("a", writer(Ext4), 0))
 	before := v.Record.Grants[0]
 	v = must(v.Modify(timings("nrIOQueues=9"), "m"))
-	v = must(v.Resize(domain.SizeRange{Required: 2 * domain.GiB}, "r"))
+	v = must(v.Resize(SizeRange{Required: 2 * GiB}, "r"))
 	v = must(v.Admit(ask("a", before.Use, 3*86400)))
 	if got := v.Record.Grants[0]; got != before {
 		t.Errorf("got %+v, want %+v", got, before)
@@ -167,46 +171,46 @@ func TestGrantIsFixedWhileItLives(t *testing.T) {
 	v.Row.Size = v.Record.Size
 	v = must(v.Admit(ask("a", before.Use, 4*86400)))
 	got := v.Record.Grants[0]
-	if n, _ := got.Timings.Get(domain.NrIOQueues); n != 9 || got.Size != 2*domain.GiB || got.Format != domain.FormatIfEmpty() {
+	if n, _ := got.Timings.Get(NrIOQueues); n != 9 || got.Size != 2*GiB || got.Format != FormatIfEmpty() {
 		t.Errorf("got %+v, want the new grant to have what changed", got)
 	}
 }
 
 func TestEightReaders(t *testing.T) {
-	reader := must(domain.NewUse(domain.XFS, domain.MultiReader, false))
-	v := volume(made(domain.XFS, domain.Foreign))
+	reader := must(NewUse(XFS, MultiReader, false))
+	v := volume(made(XFS, Foreign))
 	for i, name := range strings.Split("abcdefgh", "") {
 		v = must(v.Admit(ask(name, reader, i)))
 	}
 	_, err := v.Admit(ask("i", reader, 9))
-	wantKind(t, err, domain.InUse)
+	wantKind(t, err, InUse)
 	wantText(t, err, "8 nodes hold it, no more may: a, b, c, d, e, f, g, h")
 }
 
 func TestRevoke(t *testing.T) {
 	both := volume(held("a", "b"))
 	reinstalled := volume(held())
-	reinstalled.Record.Grants = []domain.Grant{{Node: must(domain.NewHost(cluster, "a", "before it was reinstalled")).ID()}}
+	reinstalled.Record.Grants = []Grant{{Node: must(NewHost(cluster, "a", "before it was reinstalled")).ID()}}
 	for _, test := range []struct {
 		name    string
-		v       domain.Volume
+		v       Volume
 		node    string
 		left    []string
 		linger  bool
-		content domain.Content
+		content Content
 	}{
-		{"the only holder", volume(held("a")), "a", nil, false, domain.Used},
-		{"the source of a migration", both, "a", []string{"b"}, true, domain.Used},
-		{"the destination of a migration", both, "b", []string{"a"}, true, domain.Used},
-		{"the last where one lingers", volume(held("b"), lingering), "b", nil, false, domain.Used},
-		{"everybody", both, "", nil, false, domain.Used},
-		{"everybody of none", volume(), "", nil, false, domain.Blank},
-		{"nobody of that name", both, "c", []string{"a", "b"}, false, domain.Blank},
-		{"nobody of that name where one lingers", volume(held("b"), lingering), "c", []string{"b"}, true, domain.Blank},
-		{"of a free volume", volume(), "a", nil, false, domain.Blank},
-		{"an earlier installation of the node", reinstalled, "a", nil, false, domain.Used},
-		{"while it is being deleted", volume(state(domain.Deleting)), "a", nil, false, domain.Blank},
-		{"of foreign data", volume(held("a"), made(domain.Block, domain.Foreign)), "a", nil, false, domain.Foreign},
+		{"the only holder", volume(held("a")), "a", nil, false, Used},
+		{"the source of a migration", both, "a", []string{"b"}, true, Used},
+		{"the destination of a migration", both, "b", []string{"a"}, true, Used},
+		{"the last where one lingers", volume(held("b"), lingering), "b", nil, false, Used},
+		{"everybody", both, "", nil, false, Used},
+		{"everybody of none", volume(), "", nil, false, Blank},
+		{"nobody of that name", both, "c", []string{"a", "b"}, false, Blank},
+		{"nobody of that name where one lingers", volume(held("b"), lingering), "c", []string{"b"}, true, Blank},
+		{"of a free volume", volume(), "a", nil, false, Blank},
+		{"an earlier installation of the node", reinstalled, "a", nil, false, Used},
+		{"while it is being deleted", volume(state(Deleting)), "a", nil, false, Blank},
+		{"of foreign data", volume(held("a"), made(Block, Foreign)), "a", nil, false, Foreign},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := test.v.Revoke(test.node, "new")
@@ -230,9 +234,9 @@ func TestRevoke(t *testing.T) {
 			}
 		})
 	}
-	for _, s := range []domain.Standing{domain.NotOurs, domain.Newer, domain.Damaged} {
+	for _, s := range []Standing{NotOurs, Newer, Damaged} {
 		_, err := volume(held("a"), standing(s)).Revoke("a", "new")
-		wantKind(t, err, domain.DataAtRisk)
+		wantKind(t, err, DataAtRisk)
 	}
 }
 
@@ -240,14 +244,14 @@ func TestRevoke(t *testing.T) {
 func TestLifeOfGrants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		access := rapid.SampledFrom(allAccesses()).Draw(t, "access")
-		v := volume(made(access, rapid.SampledFrom([]domain.Content{domain.Blank, domain.Used, domain.Foreign}).Draw(t, "content")))
-		epochs := map[domain.Epoch]bool{}
+		v := volume(made(access, rapid.SampledFrom([]Content{Blank, Used, Foreign}).Draw(t, "content")))
+		epochs := map[Epoch]bool{}
 		first := time.Time{}
 		for step := range rapid.IntRange(1, 30).Draw(t, "steps") {
 			name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node")
 			if rapid.Bool().Draw(t, "revoke") {
 				next := must(v.Revoke(rapid.SampledFrom([]string{name, name, name, ""}).Draw(t, "of"), "n"))
-				if lost := len(next.Record.Grants) < len(v.Record.Grants); lost && next.Record.Content == domain.Blank {
+				if lost := len(next.Record.Grants) < len(v.Record.Grants); lost && next.Record.Content == Blank {
 					t.Fatal("a volume that was held is still blank")
 				}
 				v = next
@@ -276,7 +280,7 @@ func TestLifeOfGrants(t *testing.T) {
 	})
 }
 
-func checkGrants(t *rapid.T, v domain.Volume, first time.Time) {
+func checkGrants(t *rapid.T, v Volume, first time.Time) {
 	r := v.Record
 	names := map[string]bool{}
 	for _, g := range r.Grants {
@@ -290,7 +294,7 @@ func checkGrants(t *rapid.T, v domain.Volume, first time.Time) {
 		if g.Use != r.Grants[0].Use {
 			t.Fatalf("held as %v and %v", g.Use, r.Grants[0].Use)
 		}
-		if g.Format != domain.FormatNever() && (r.Content == domain.Foreign || g.Use.ReadOnly || g.Use.Access == domain.Block) {
+		if g.Format != FormatNever() && (r.Content == Foreign || g.Use.ReadOnly || g.Use.Access == Block) {
 			t.Fatalf("%v may be formatted as %s", g.Use, g.Format)
 		}
 	}
@@ -302,7 +306,7 @@ func checkGrants(t *rapid.T, v domain.Volume, first time.Time) {
 	}
 	if text, err := r.Encode(); err != nil {
 		t.Fatal(err)
-	} else if again, got := domain.Decode(text, r.Owner, true); got != domain.Ours || !slices.Equal(again.Grants, r.Grants) {
+	} else if again, got := Decode(text, r.Owner, true); got != Ours || !slices.Equal(again.Grants, r.Grants) {
 		t.Fatalf("got standing %d and %+v from %s", got, again.Grants, text)
 	}
 }
@@ -311,9 +315,9 @@ func checkGrants(t *rapid.T, v domain.Volume, first time.Time) {
 // with it.
 func TestVolumesAreValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := volume(func(v *domain.Volume) {
+		v := volume(func(v *Volume) {
 			v.Record = record().Draw(t, "record")
-			v.Record.Grants = append(make([]domain.Grant, 0, 8), v.Record.Grants...) // room to write into
+			v.Record.Grants = append(make([]Grant, 0, 8), v.Record.Grants...) // room to write into
 			v.Row.Size = v.Record.Size
 		})
 		spare := v.Record.Grants[:cap(v.Record.Grants)]
@@ -323,25 +327,27 @@ func TestVolumesAreValues(t *testing.T) {
 		if len(v.Record.Grants) > 0 {
 			one = v.Record.Grants[0].Node.Name()
 		}
-		var results []domain.Volume
-		keep := func(next domain.Volume, err error) {
+		var results []Volume
+		keep := func(next Volume, err error) {
 			if err == nil && next.Record.Nonce == "new nonce" {
 				results = append(results, next)
 			}
 		}
-		keep(v.Admit(domain.Ask{Node: node().Draw(t, "node"), Use: use(v.Record.Access).Draw(t, "use"), Now: at(0), Epoch: testEpoch, Nonce: "new nonce"}))
+		wish := Ask{Now: at(0), Epoch: testEpoch, Nonce: "new nonce"}
+		wish.Node, wish.Use = node().Draw(t, "node"), use(v.Record.Access).Draw(t, "use")
+		keep(v.Admit(wish))
 		keep(v.Revoke(one, "new nonce"))
 		keep(v.Revoke("", "new nonce"))
 		keep(v.Condemn("new nonce"))
-		keep(v.Resize(domain.SizeRange{Required: v.Row.Size + 1}, "new nonce"))
+		keep(v.Resize(SizeRange{Required: v.Row.Size + 1}, "new nonce"))
 		keep(v.Modify(timings("nrIOQueues=99"), "new nonce"))
 		keep(v.Done("new nonce"), nil)
 		keep(v.Rewritten("new nonce"), nil)
 		for _, next := range results {
 			for i := range next.Record.Grants {
-				next.Record.Grants[i] = domain.Grant{}
+				next.Record.Grants[i] = Grant{}
 			}
-			_ = append(next.Record.Grants, domain.Grant{Node: "intruder"})
+			_ = append(next.Record.Grants, Grant{Node: "intruder"})
 		}
 		_, _ = v.Record.Encode()
 		v.Holders()

@@ -1,24 +1,28 @@
-package domain_test
+package domain
 
 import (
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 // Computed by another program: a node that changed its uuid in an upgrade would
 // be refused its own volumes.
 func TestHostsNeverChange(t *testing.T) {
 	for _, test := range []struct{ cluster, node, machine, uuid, id string }{
-		{"demo", "node-a", "0123456789abcdef0123456789abcdef", "a4087120-2b7f-5dc5-800c-5598f0a93345", "node-a.uqehciblp5o4laamkwmpbkjtiu"},
+		{
+			"demo", "node-a", "0123456789abcdef0123456789abcdef",
+			"a4087120-2b7f-5dc5-800c-5598f0a93345", "node-a.uqehciblp5o4laamkwmpbkjtiu",
+		},
 		{"demo", "node-a", "", "53fba971-4ca0-5210-905f-a286573bd5a9", "node-a.kp52s4kmubjbbec7ukdfoo6vve"},
-		{"demo", "ip-10-0-1-2.eu.example.com", "m", "22684c9a-f706-50f2-8064-b28f8bbc3874", "ip-10-0-1-2.eu.example.com.ejuezgxxazipfadewkhyxpbyoq"},
+		{
+			"demo", "ip-10-0-1-2.eu.example.com", "m",
+			"22684c9a-f706-50f2-8064-b28f8bbc3874", "ip-10-0-1-2.eu.example.com.ejuezgxxazipfadewkhyxpbyoq",
+		},
 		{"prod-eu-1", "node-a", "", "25e46745-e370-5d87-955f-115578b5bb13", "node-a.exsgorpdoboypfk7cfkxrnn3cm"},
 	} {
-		h, err := domain.NewHost(domain.ClusterID(test.cluster), test.node, test.machine)
+		h, err := NewHost(ClusterID(test.cluster), test.node, test.machine)
 		if err != nil || h.UUID.String() != test.uuid || string(h.ID()) != test.id {
 			t.Errorf("got %s, %s and %v, want %s and %s", h.UUID, h.ID(), err, test.uuid, test.id)
 		}
@@ -26,17 +30,17 @@ func TestHostsNeverChange(t *testing.T) {
 		if got := h.NQN(); got != nqn {
 			t.Errorf("got %s, want %s", got, nqn)
 		}
-		if got := domain.NodeID(test.id).HostNQN(); got != nqn {
+		if got := NodeID(test.id).HostNQN(); got != nqn {
 			t.Errorf("got %s from the id, want %s", got, nqn)
 		}
-		if got := domain.NodeID(test.id).Name(); got != test.node {
+		if got := NodeID(test.id).Name(); got != test.node {
 			t.Errorf("got %s from the id, want %s", got, test.node)
 		}
 	}
 }
 
 func TestMachineIDIsReadWithoutItsNewline(t *testing.T) {
-	a, b := must(domain.NewHost(cluster, "n", "m")), must(domain.NewHost(cluster, "n", " m\n"))
+	a, b := must(NewHost(cluster, "n", "m")), must(NewHost(cluster, "n", " m\n"))
 	if a != b {
 		t.Errorf("got %v and %v, want the same host", a, b)
 	}
@@ -48,23 +52,23 @@ func TestNewHostRefuses(t *testing.T) {
 		"a newline": "a\nb", "a NUL": "a\x00b", "delete": "a\x7f", "no UTF-8": "a\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := domain.NewHost(cluster, node, "m")
-			wantKind(t, err, domain.Invalid)
+			_, err := NewHost(cluster, node, "m")
+			wantKind(t, err, Invalid)
 			wantText(t, err, "1 to 133 bytes")
 		})
 	}
-	if h, err := domain.NewHost(cluster, strings.Repeat("x", 133), "m"); err != nil || len(h.ID()) != 160 {
+	if h, err := NewHost(cluster, strings.Repeat("x", 133), "m"); err != nil || len(h.ID()) != 160 {
 		t.Errorf("got an id of %d bytes and %v, want 160", len(h.ID()), err)
 	}
 }
 
 func TestHostsDifferInEveryPart(t *testing.T) {
-	seen := map[domain.UUID]string{}
-	for _, c := range []domain.ClusterID{"demo", "demo2"} {
+	seen := map[UUID]string{}
+	for _, c := range []ClusterID{"demo", "demo2"} {
 		for _, n := range []string{"a", "ab", "b"} {
 			for _, m := range []string{"", "b", "bb"} {
 				what := strings.Join([]string{string(c), n, m}, "|")
-				u := must(domain.NewHost(c, n, m)).UUID
+				u := must(NewHost(c, n, m)).UUID
 				if other, taken := seen[u]; taken {
 					t.Errorf("%s and %s are one host", what, other)
 				}
@@ -77,11 +81,11 @@ func TestHostsDifferInEveryPart(t *testing.T) {
 func TestNodeIDRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := nodeName().Draw(t, "name")
-		h := must(domain.NewHost(cluster, name, rapid.String().Draw(t, "machine")))
+		h := must(NewHost(cluster, name, rapid.String().Draw(t, "machine")))
 		if h.UUID[6]>>4 != 5 || h.UUID[8]>>6 != 2 {
 			t.Fatalf("got %s, want version 5 and the RFC's variant", h.UUID)
 		}
-		got, ok := domain.ParseNodeID(string(h.ID()))
+		got, ok := ParseNodeID(string(h.ID()))
 		if !ok || got != h || h.ID().Name() != name || h.ID().HostNQN() != h.NQN() {
 			t.Fatalf("got %v and %t from %q, want %v", got, ok, h.ID(), h)
 		}
@@ -102,19 +106,19 @@ func TestParseNodeIDRefuses(t *testing.T) {
 		"the uuid in its usual form": "node-a.53fba971-4ca0-5210-905f-a286573bd5a9",
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, ok := domain.ParseNodeID(id)
+			h, ok := ParseNodeID(id)
 			if ok {
 				t.Errorf("got %v, want no node of ours", h)
 			}
-			if got := domain.NodeID(id).Name(); got != id {
+			if got := NodeID(id).Name(); got != id {
 				t.Errorf("got name %q, want the whole id", got)
 			}
-			if got := domain.NodeID(id).HostNQN(); got != "" {
+			if got := NodeID(id).HostNQN(); got != "" {
 				t.Errorf("got host NQN %q, want none", got)
 			}
 		})
 	}
-	if _, ok := domain.ParseNodeID("node-a." + uuid); !ok {
+	if _, ok := ParseNodeID("node-a." + uuid); !ok {
 		t.Error("the id that the others are made from is refused too")
 	}
 }
@@ -122,7 +126,7 @@ func TestParseNodeIDRefuses(t *testing.T) {
 func TestNodeIDIsSplitAtTheLastDot(t *testing.T) {
 	const uuid = "kp52s4kmubjbbec7ukdfoo6vve"
 	for _, name := range []string{"a.b", "a." + uuid, "a..b", ".", "a."} {
-		if got := domain.NodeID(name + "." + uuid).Name(); got != name {
+		if got := NodeID(name + "." + uuid).Name(); got != name {
 			t.Errorf("got %q, want %q", got, name)
 		}
 	}

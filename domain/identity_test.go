@@ -1,12 +1,10 @@
-package domain_test
+package domain
 
 import (
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 // The golden values were computed by another program. A volume made by one
@@ -18,7 +16,7 @@ func TestNamesNeverChange(t *testing.T) {
 		{"prod-eu-1", "pvc-1", "csi-75x6amvra3py4soxql764usxfw", "sn-suvgmvjj3hphtnl4x4m6a7e34n"},
 		{"demo", "ä\"'\n\x00;", "csi-cmcd3hn6unoz2cg5guhbqzc2ny", "sn-gjcqwxiecqpf56of3xcoz35kh6"},
 	} {
-		c := domain.ClusterID(test.cluster)
+		c := ClusterID(test.cluster)
 		if got := string(c.Slot(test.name)); got != test.slot {
 			t.Errorf("got slot %s of %s/%q, want %s", got, c, test.name, test.slot)
 		}
@@ -26,7 +24,7 @@ func TestNamesNeverChange(t *testing.T) {
 			t.Errorf("got snapshot %s of %s/%q, want %s", got, c, test.name, test.snapshot)
 		}
 	}
-	for c, want := range map[domain.ClusterID]domain.Owner{"demo": "mrjubmgy", "prod-eu-1": "4ynrxgt7", "a-b": "xy2uhsng"} {
+	for c, want := range map[ClusterID]Owner{"demo": "mrjubmgy", "prod-eu-1": "4ynrxgt7", "a-b": "xy2uhsng"} {
 		if got := c.Owner(); got != want {
 			t.Errorf("got owner %s of %s, want %s", got, c, want)
 		}
@@ -36,8 +34,8 @@ func TestNamesNeverChange(t *testing.T) {
 func TestSlotsFitRouterOS(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := cluster.Slot(rapid.String().Draw(t, "name"))
-		_, err := domain.ParseSlot(string(s))
-		if err != nil || !s.Made() || len(s) != 30 || s != domain.Slot(strings.ToLower(string(s))) {
+		_, err := ParseSlot(string(s))
+		if err != nil || !s.Made() || len(s) != 30 || s != Slot(strings.ToLower(string(s))) {
 			t.Fatalf("got slot %q, want 30 lower case characters that RouterOS 7.24 takes", s)
 		}
 	})
@@ -49,7 +47,7 @@ func TestParseClusterID(t *testing.T) {
 		"": false, "ab": false, strings.Repeat("x", 41): false, "Demo": false, "de mo": false, "dém": false,
 		"de_mo": false, "demo\n": false, "demo\x00": false, "d.mo": false,
 	} {
-		got, err := domain.ParseClusterID(text)
+		got, err := ParseClusterID(text)
 		if (err == nil) != ok || (ok && string(got) != text) || (!ok && got != "") {
 			t.Errorf("%q: got %q and %v, want ok %t", text, got, err, ok)
 		}
@@ -61,7 +59,7 @@ func TestParseArrayName(t *testing.T) {
 		"a": true, "rds-1": true, strings.Repeat("x", 32): true,
 		"": false, strings.Repeat("x", 33): false, "Rds": false, "r:s": false, "r/s": false, "rds ": false,
 	} {
-		if got, err := domain.ParseArrayName(text); (err == nil) != ok || (ok && string(got) != text) {
+		if got, err := ParseArrayName(text); (err == nil) != ok || (ok && string(got) != text) {
 			t.Errorf("%q: got %q and %v, want ok %t", text, got, err, ok)
 		}
 	}
@@ -73,14 +71,14 @@ func TestParseSlot(t *testing.T) {
 		"": false, "1disk": false, "-a": false, ".a": false, "_a": false, "z" + strings.Repeat("9", 64): false,
 		"a b": false, "a:b": false, "a/b": false, "ä": false, "aä": false, "a\x00": false, "a\"": false, "a\xff": false,
 	} {
-		if got, err := domain.ParseSlot(text); (err == nil) != ok || (ok && string(got) != text) {
+		if got, err := ParseSlot(text); (err == nil) != ok || (ok && string(got) != text) {
 			t.Errorf("%q: got %q and %v, want ok %t", text, got, err, ok)
 		}
 	}
 }
 
 func TestMade(t *testing.T) {
-	for slot, want := range map[domain.Slot]bool{
+	for slot, want := range map[Slot]bool{
 		"csi-qhpjoa4hu6674kowqup7clp6ma":  true,
 		"csi-qhpjoa4hu6674kowqup7clp6m":   false,
 		"csi-qhpjoa4hu6674kowqup7clp6maa": false,
@@ -100,15 +98,16 @@ func TestParseName(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string // want: in the error; "" for none
 	}{
-		{"plain", "pvc-1", ""}, {"every quote and control character", "\"'`\\\n\r\t\x00\x7f${}", ""}, {"not Latin", "漢字", ""},
+		{"plain", "pvc-1", ""}, {"not Latin", "漢字", ""},
+		{"every quote and control character", "\"'`\\\n\r\t\x00\x7f${}", ""},
 		{"128 bytes", strings.Repeat("x", 128), ""}, {"128 bytes of umlauts", strings.Repeat("ä", 64), ""},
 		{"empty", "", "name is missing"}, {"129 bytes", strings.Repeat("x", 129), "name has 129 bytes, at most 128"},
 		{"65 umlauts", strings.Repeat("ä", 65), "name has 130 bytes"}, {"not UTF-8", "a\xff", "name is not valid UTF-8"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := domain.ParseName("name", test.text)
+			got, err := ParseName("name", test.text)
 			if test.want != "" {
-				wantKind(t, err, domain.Invalid)
+				wantKind(t, err, Invalid)
 				wantText(t, err, test.want)
 			} else if err != nil || got != test.text {
 				t.Errorf("got %q and %v, want it unchanged", got, err)
@@ -122,9 +121,10 @@ func TestParseSnapshotID(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"rds1:" + name: true,
 		name:           false, ":" + name: false, "rds1:": false, "rds1:" + name + "x": false, "RDS:" + name: false,
-		"rds1:x:" + name: false, "rds1:csi-qhpjoa4hu6674kowqup7clp6ma": false, "": false, "rds1:" + strings.ToUpper(name): false,
+		"rds1:x:" + name: false, "": false, "rds1:" + strings.ToUpper(name): false,
+		"rds1:csi-qhpjoa4hu6674kowqup7clp6ma": false,
 	} {
-		id, got := domain.ParseSnapshotID(text)
+		id, got := ParseSnapshotID(text)
 		if got != ok || (ok && id.String() != text) {
 			t.Errorf("%q: got %v and %t, want %t", text, id, got, ok)
 		}
@@ -133,36 +133,36 @@ func TestParseSnapshotID(t *testing.T) {
 
 func TestHandles(t *testing.T) {
 	const made = "csi-qhpjoa4hu6674kowqup7clp6ma"
-	none, legacy := domain.Handles{}, domain.Handles{Legacy: "old"}
+	none, legacy := Handles{}, Handles{Legacy: "old"}
 	for _, test := range []struct {
 		name    string
-		handles domain.Handles
+		handles Handles
 		handle  string
-		want    domain.VolumeID // zero: an absent volume
-		shown   string          // "": as it came
+		want    VolumeID // zero: an absent volume
+		shown   string   // "": as it came
 	}{
-		{"ours", none, "rds1:" + made, domain.VolumeID{Array: "rds1", Slot: made}, ""},
-		{"adopted elsewhere", none, "rds1:pvc-1", domain.VolumeID{Array: "rds1", Slot: "pvc-1"}, ""},
-		{"bare without the key", none, "pvc-1", domain.VolumeID{}, ""},
-		{"bare and made without the key", none, made, domain.VolumeID{}, ""},
-		{"bare on the legacy array", legacy, "pvc-1", domain.VolumeID{Array: "old", Slot: "pvc-1"}, ""},
-		{"its long form is shown as the bare one", legacy, "old:pvc-1", domain.VolumeID{Array: "old", Slot: "pvc-1"}, "pvc-1"},
-		{"the same slot elsewhere", legacy, "rds1:pvc-1", domain.VolumeID{Array: "rds1", Slot: "pvc-1"}, ""},
-		{"ours on the legacy array", legacy, "old:" + made, domain.VolumeID{Array: "old", Slot: made}, ""},
-		{"bare and of our shape is never legacy", legacy, made, domain.VolumeID{}, ""},
-		{"no slot", legacy, "old:", domain.VolumeID{}, ""},
-		{"no array", legacy, ":pvc-1", domain.VolumeID{}, ""},
-		{"nothing", legacy, "", domain.VolumeID{}, ""},
-		{"only a colon", legacy, ":", domain.VolumeID{}, ""},
-		{"two colons", legacy, "old:a:b", domain.VolumeID{}, ""},
-		{"a wrong array", legacy, "OLD:pvc-1", domain.VolumeID{}, ""},
-		{"a wrong slot", legacy, "old:1", domain.VolumeID{}, ""},
-		{"a wrong bare slot", legacy, "../etc", domain.VolumeID{}, ""},
-		{"a snapshot", none, "sn-fq6ub2t5i57o7pchri3wnnbltd", domain.VolumeID{}, ""},
+		{"ours", none, "rds1:" + made, VolumeID{Array: "rds1", Slot: made}, ""},
+		{"adopted elsewhere", none, "rds1:pvc-1", VolumeID{Array: "rds1", Slot: "pvc-1"}, ""},
+		{"bare without the key", none, "pvc-1", VolumeID{}, ""},
+		{"bare and made without the key", none, made, VolumeID{}, ""},
+		{"bare on the legacy array", legacy, "pvc-1", VolumeID{Array: "old", Slot: "pvc-1"}, ""},
+		{"its long form is shown as the bare one", legacy, "old:pvc-1", VolumeID{Array: "old", Slot: "pvc-1"}, "pvc-1"},
+		{"the same slot elsewhere", legacy, "rds1:pvc-1", VolumeID{Array: "rds1", Slot: "pvc-1"}, ""},
+		{"ours on the legacy array", legacy, "old:" + made, VolumeID{Array: "old", Slot: made}, ""},
+		{"bare and of our shape is never legacy", legacy, made, VolumeID{}, ""},
+		{"no slot", legacy, "old:", VolumeID{}, ""},
+		{"no array", legacy, ":pvc-1", VolumeID{}, ""},
+		{"nothing", legacy, "", VolumeID{}, ""},
+		{"only a colon", legacy, ":", VolumeID{}, ""},
+		{"two colons", legacy, "old:a:b", VolumeID{}, ""},
+		{"a wrong array", legacy, "OLD:pvc-1", VolumeID{}, ""},
+		{"a wrong slot", legacy, "old:1", VolumeID{}, ""},
+		{"a wrong bare slot", legacy, "../etc", VolumeID{}, ""},
+		{"a snapshot", none, "sn-fq6ub2t5i57o7pchri3wnnbltd", VolumeID{}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, ok := test.handles.Parse(test.handle)
-			if got != test.want || ok != (test.want != domain.VolumeID{}) {
+			if got != test.want || ok != (test.want != VolumeID{}) {
 				t.Fatalf("got %v and %t, want %v", got, ok, test.want)
 			}
 			want := test.handle
@@ -177,13 +177,14 @@ func TestHandles(t *testing.T) {
 }
 
 func TestSlotOfHandle(t *testing.T) {
-	for handle, want := range map[string]domain.Slot{
+	for handle, want := range map[string]Slot{
 		"rds1:csi-qhpjoa4hu6674kowqup7clp6ma": "csi-qhpjoa4hu6674kowqup7clp6ma",
 		"rds1:pvc-1":                          "pvc-1",
 		"pvc-1":                               "pvc-1",
-		"":                                    "", ":pvc-1": "", "RDS:pvc-1": "", "rds1:": "", "rds1:a:b": "", "a/b": "", "../x": "",
+
+		"": "", ":pvc-1": "", "RDS:pvc-1": "", "rds1:": "", "rds1:a:b": "", "a/b": "", "../x": "",
 	} {
-		got, ok := domain.Handles{}.ParseSlot(handle)
+		got, ok := Handles{}.ParseSlot(handle)
 		if got != want || ok != (want != "") {
 			t.Errorf("%q: got %q and %t, want %q", handle, got, ok, want)
 		}
@@ -193,7 +194,7 @@ func TestSlotOfHandle(t *testing.T) {
 func TestHandlesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := volumeID().Draw(t, "id")
-		h := domain.Handles{Legacy: rapid.SampledFrom([]domain.ArrayName{"", "old", id.Array}).Draw(t, "legacy")}
+		h := Handles{Legacy: rapid.SampledFrom([]ArrayName{"", "old", id.Array}).Draw(t, "legacy")}
 		handle := h.Format(id)
 		if got, ok := h.Parse(handle); !ok || got != id {
 			t.Fatalf("got %v and %t from %q, want %v", got, ok, handle, id)
@@ -209,7 +210,7 @@ func TestHandlesRoundTrip(t *testing.T) {
 
 func TestHandlesHaveOneSpelling(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := domain.Handles{Legacy: "old"}
+		h := Handles{Legacy: "old"}
 		text := rapid.StringMatching(`(old:|new:|:)?[a-zA-Z0-9.:_-]{0,34}`).Draw(t, "handle")
 		id, ok := h.Parse(text)
 		if again, _ := h.Parse(h.Format(id)); ok && again != id {

@@ -1,27 +1,25 @@
-package domain_test
+package domain
 
 import (
 	"reflect"
 	"testing"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 // fullRecord returns a record with every key in it.
-func fullRecord() domain.Record {
-	return domain.Record{
-		Owner: cluster.Owner(), Name: "pvc-1 'ä'", Claim: domain.Claim{Namespace: "shop", Name: "data-db-0"},
-		Size: 5 * domain.GiB, Access: domain.Block, Pool: "pool1", PoolUUID: "40437dbc-2318",
-		Parameters: domain.Parameters{Array: "rds1", Pool: "pool1", Timings: timings("nrIOQueues=8")},
-		Modified:   timings("ctrlLossTmo=600", "fastIOFailTmo=30"), Content: domain.Used, State: domain.Ready,
+func fullRecord() Record {
+	return Record{
+		Owner: cluster.Owner(), Name: "pvc-1 'ä'", Claim: Claim{Namespace: "shop", Name: "data-db-0"},
+		Size: 5 * GiB, Access: Block, Pool: "pool1", PoolUUID: "40437dbc-2318",
+		Parameters: Parameters{Array: "rds1", Pool: "pool1", Timings: timings("nrIOQueues=8")},
+		Modified:   timings("ctrlLossTmo=600", "fastIOFailTmo=30"), Content: Used, State: Ready,
 		Epoch: testEpoch, FirstGrant: at(0), Lingering: true,
-		Grants: []domain.Grant{
-			{Node: nodeID("node-a"), Use: must(domain.NewUse(domain.Block, domain.MultiWriter, false)), Since: at(1), Size: 4 * domain.GiB,
-				Format: domain.FormatNever(), Timings: domain.DefaultTimings()},
-			{Node: nodeID("node.b"), Use: must(domain.NewUse(domain.Block, domain.MultiWriter, false)), Since: at(2), Size: 5 * domain.GiB,
-				Format: domain.FormatBlankUntil(at(3))},
+		Grants: []Grant{
+			{Node: nodeID("node-a"), Use: must(NewUse(Block, MultiWriter, false)), Since: at(1), Size: 4 * GiB,
+				Format: FormatNever(), Timings: DefaultTimings()},
+			{Node: nodeID("node.b"), Use: must(NewUse(Block, MultiWriter, false)), Since: at(2), Size: 5 * GiB,
+				Format: FormatBlankUntil(at(3))},
 		},
-		Origin: domain.Origin{Kind: domain.FromVolume, Name: "csi-x"}, Created: at(-5), Nonce: "4f2a",
+		Origin: Origin{Kind: FromVolume, Name: "csi-x"}, Created: at(-5), Nonce: "4f2a",
 	}
 }
 
@@ -30,12 +28,12 @@ func fullRecord() domain.Record {
 func TestRecordsNeverChange(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		record domain.Record
+		record Record
 		body   string
 		sum    string
 	}{
 		{
-			"the least", domain.Record{Owner: "mrjubmgy", Size: 1, Access: domain.XFS, Pool: "p", State: domain.Making, Nonce: "n"},
+			"the least", Record{Owner: "mrjubmgy", Size: 1, Access: XFS, Pool: "p", State: Making, Nonce: "n"},
 			"rds-csi/1/owner=mrjubmgy/size=1/access=xfs/pool=p/content=f/state=making/nonce=n/", "uqgucah6",
 		},
 		{
@@ -53,7 +51,8 @@ func TestRecordsNeverChange(t *testing.T) {
 			if err != nil || text != test.body+"sum="+test.sum {
 				t.Errorf("got %v and\n%s, want\n%ssum=%s", err, text, test.body, test.sum)
 			}
-			if r, got := domain.Decode(test.body+"sum="+test.sum, "mrjubmgy", true); got != domain.Ours || !reflect.DeepEqual(r, test.record) {
+			r, got := Decode(test.body+"sum="+test.sum, "mrjubmgy", true)
+			if got != Ours || !reflect.DeepEqual(r, test.record) {
 				t.Errorf("got standing %d and\n%+v, want\n%+v", got, r, test.record)
 			}
 		})

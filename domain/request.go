@@ -147,7 +147,9 @@ type Source struct {
 
 // NewPlan plans the volume that r asks for on pool p of array. source is what
 // r.Origin names, zero for a blank volume.
-func NewPlan(cluster ClusterID, array ArrayName, p Pool, room Room, r VolumeRequest, source Source, now time.Time, nonce string) (Plan, error) {
+func NewPlan(
+	cluster ClusterID, array ArrayName, p Pool, room Room, r VolumeRequest, source Source, now time.Time, nonce string,
+) (Plan, error) {
 	if source.Origin != r.Origin {
 		return Plan{}, Fail(Other, "create", r.Name, "a copy of %v was asked for, not of %v", r.Origin, source.Origin)
 	}

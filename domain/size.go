@@ -41,7 +41,7 @@ func ParseSize(text string) (Size, error) {
 	if err != nil || strconv.FormatUint(n, 10) != text {
 		return 0, Fail(Invalid, "parse size", "", "%q is not a whole number of bytes", text)
 	}
-	return Size(n), nil //nolint:gosec // 63 bits were asked for
+	return Size(n), nil
 }
 
 // RoundUp returns the smallest multiple of unit that is at least s. It is

@@ -1,4 +1,4 @@
-package domain_test
+package domain
 
 import (
 	"math"
@@ -6,16 +6,14 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
-const most = domain.Size(math.MaxInt64)
+const most = Size(math.MaxInt64)
 
 func TestSizeString(t *testing.T) {
-	for size, want := range map[domain.Size]string{
-		0: "0 bytes", 1: "1 bytes", 1023: "1023 bytes", domain.KiB: "1 KiB", 1536 * domain.KiB: "1536 KiB",
-		domain.GiB: "1 GiB", 1536 * domain.MiB: "1536 MiB", 1024 * domain.GiB: "1 TiB", most: "9223372036854775807 bytes",
+	for size, want := range map[Size]string{
+		0: "0 bytes", 1: "1 bytes", 1023: "1023 bytes", KiB: "1 KiB", 1536 * KiB: "1536 KiB",
+		GiB: "1 GiB", 1536 * MiB: "1536 MiB", 1024 * GiB: "1 TiB", most: "9223372036854775807 bytes",
 	} {
 		if got := size.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -26,7 +24,7 @@ func TestSizeString(t *testing.T) {
 func TestParseSize(t *testing.T) {
 	for _, test := range []struct {
 		text string
-		want domain.Size
+		want Size
 		ok   bool
 	}{
 		{"0", 0, true}, {"1", 1, true}, {"9223372036854775807", most, true},
@@ -34,12 +32,12 @@ func TestParseSize(t *testing.T) {
 		{"01", 0, false}, {"1k", 0, false}, {"1 ", 0, false}, {"", 0, false}, {"0x10", 0, false}, {"1_000", 0, false},
 		{"1.0", 0, false}, {"١", 0, false},
 	} {
-		got, err := domain.ParseSize(test.text)
+		got, err := ParseSize(test.text)
 		if got != test.want || (err == nil) != test.ok {
 			t.Errorf("%q: got %d and %v, want %d, ok %t", test.text, got, err, test.want, test.ok)
 		}
 		if !test.ok {
-			wantKind(t, err, domain.Invalid)
+			wantKind(t, err, Invalid)
 		}
 	}
 }
@@ -47,28 +45,28 @@ func TestParseSize(t *testing.T) {
 func TestParseSizeReadsWhatIsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Int64Range(0, math.MaxInt64).Draw(t, "bytes")
-		got, err := domain.ParseSize(strconv.FormatInt(n, 10))
-		if err != nil || got != domain.Size(n) {
+		got, err := ParseSize(strconv.FormatInt(n, 10))
+		if err != nil || got != Size(n) {
 			t.Fatalf("got %d and %v, want %d", got, err, n)
 		}
 	})
 }
 
 func TestRoundUp(t *testing.T) {
-	for _, test := range []struct{ size, unit, want domain.Size }{
-		{0, domain.MiB, 0}, {1, domain.MiB, domain.MiB}, {domain.MiB, domain.MiB, domain.MiB},
-		{domain.MiB + 1, domain.MiB, 2 * domain.MiB}, {4095, 4096, 4096}, {most, 1, most},
-		{most - domain.MiB + 1, domain.MiB, most - domain.MiB + 1}, // the last whole MiB there is
-		{most - 9, 10, most - 7},                                   // and the last ten
+	for _, test := range []struct{ size, unit, want Size }{
+		{0, MiB, 0}, {1, MiB, MiB}, {MiB, MiB, MiB},
+		{MiB + 1, MiB, 2 * MiB}, {4095, 4096, 4096}, {most, 1, most},
+		{most - MiB + 1, MiB, most - MiB + 1}, // the last whole MiB there is
+		{most - 9, 10, most - 7},              // and the last ten
 	} {
 		got, err := test.size.RoundUp(test.unit)
 		if err != nil || got != test.want {
 			t.Errorf("%d to %d: got %d and %v, want %d", test.size, test.unit, got, err, test.want)
 		}
 	}
-	for _, size := range []domain.Size{most, most - 1, most - domain.MiB + 2} {
-		got, err := size.RoundUp(domain.MiB)
-		if !domain.Is(err, domain.OutOfRange) {
+	for _, size := range []Size{most, most - 1, most - MiB + 2} {
+		got, err := size.RoundUp(MiB)
+		if !Is(err, OutOfRange) {
 			t.Errorf("%d: got %d and %v, want out of range", size, got, err)
 		}
 	}
@@ -76,8 +74,8 @@ func TestRoundUp(t *testing.T) {
 
 func TestRoundUpIsTheNextMultiple(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		size := domain.Size(rapid.Int64Range(0, math.MaxInt64).Draw(t, "size"))
-		unit := domain.Size(rapid.Int64Range(1, 1<<40).Draw(t, "unit"))
+		size := Size(rapid.Int64Range(0, math.MaxInt64).Draw(t, "size"))
+		unit := Size(rapid.Int64Range(1, 1<<40).Draw(t, "unit"))
 		got, err := size.RoundUp(unit)
 		if err != nil {
 			if next := size/unit + 1; next <= most/unit {
@@ -99,23 +97,23 @@ func TestNewSizeRange(t *testing.T) {
 		{0, 0, true}, {1, 0, true}, {0, 1, true}, {5, 5, true}, {4, 5, true}, {math.MaxInt64, math.MaxInt64, true},
 		{-1, 0, false}, {0, -1, false}, {6, 5, false}, {math.MinInt64, math.MaxInt64, false},
 	} {
-		got, err := domain.NewSizeRange(test.required, test.limit)
+		got, err := NewSizeRange(test.required, test.limit)
 		if !test.ok {
-			wantKind(t, err, domain.Invalid)
+			wantKind(t, err, Invalid)
 			continue
 		}
-		if want := (domain.SizeRange{Required: domain.Size(test.required), Limit: domain.Size(test.limit)}); err != nil || got != want {
+		if want := (SizeRange{Required: Size(test.required), Limit: Size(test.limit)}); err != nil || got != want {
 			t.Errorf("got %v and %v, want %v", got, err, want)
 		}
 	}
 }
 
 func TestSizeRangeInWords(t *testing.T) {
-	for r, want := range map[domain.SizeRange]string{
-		{}:                     "at least 0 bytes",
-		{Required: domain.GiB}: "at least 1 GiB",
-		{Limit: domain.GiB}:    "0 bytes to 1 GiB",
-		{Required: domain.MiB, Limit: 2 * domain.MiB}: "1 MiB to 2 MiB",
+	for r, want := range map[SizeRange]string{
+		{}:                              "at least 0 bytes",
+		{Required: GiB}:                 "at least 1 GiB",
+		{Limit: GiB}:                    "0 bytes to 1 GiB",
+		{Required: MiB, Limit: 2 * MiB}: "1 MiB to 2 MiB",
 	} {
 		if got := r.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -124,11 +122,11 @@ func TestSizeRangeInWords(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	const k4, mi, gi = 4 * domain.KiB, domain.MiB, domain.GiB
+	const k4, mi, gi = 4 * KiB, MiB, GiB
 	for _, test := range []struct {
 		name                             string
-		required, limit, least, fallback domain.Size
-		want                             domain.Size // 0: out of range
+		required, limit, least, fallback Size
+		want                             Size // 0: out of range
 	}{
 		{"nothing named is the fallback", 0, 0, k4, gi, gi},
 		{"nothing named, the file system needs more", 0, 0, 2 * gi, gi, 2 * gi},
@@ -155,9 +153,9 @@ func TestChoose(t *testing.T) {
 		{"everything overflows within a limit", most, most, k4, gi, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := domain.SizeRange{Required: test.required, Limit: test.limit}.Choose(test.least, test.fallback)
+			got, err := SizeRange{Required: test.required, Limit: test.limit}.Choose(test.least, test.fallback)
 			if test.want == 0 {
-				wantKind(t, err, domain.OutOfRange)
+				wantKind(t, err, OutOfRange)
 				return
 			}
 			if err != nil || got != test.want {
@@ -168,13 +166,14 @@ func TestChoose(t *testing.T) {
 }
 
 func TestChooseStaysInRange(t *testing.T) {
-	near := rapid.OneOf(rapid.Int64Range(0, 1<<14), rapid.Int64Range(0, 1<<42), rapid.Int64Range(math.MaxInt64-1<<22, math.MaxInt64))
+	near := rapid.OneOf(rapid.Int64Range(0, 1<<14), rapid.Int64Range(0, 1<<42),
+		rapid.Int64Range(math.MaxInt64-1<<22, math.MaxInt64))
 	rapid.Check(t, func(t *rapid.T) {
-		r := domain.SizeRange{Required: domain.Size(near.Draw(t, "required")), Limit: domain.Size(near.Draw(t, "limit"))}
-		least, fallback := domain.Size(near.Draw(t, "least")), domain.Size(near.Draw(t, "fallback"))
+		r := SizeRange{Required: Size(near.Draw(t, "required")), Limit: Size(near.Draw(t, "limit"))}
+		least, fallback := Size(near.Draw(t, "least")), Size(near.Draw(t, "fallback"))
 		got, err := r.Choose(least, fallback)
 		if err != nil {
-			wantKind(t, err, domain.OutOfRange)
+			wantKind(t, err, OutOfRange)
 			if down := r.Limit / 4096 * 4096; down >= max(r.Required, least, 4096) {
 				t.Fatalf("%v is refused although %d would do", r, down)
 			}
@@ -183,7 +182,7 @@ func TestChooseStaysInRange(t *testing.T) {
 		switch {
 		case !r.Allows(got), got < least, got <= 0, got%4096 != 0:
 			t.Fatalf("got %d for %v, least %d", got, r, least)
-		case r.Required == 0 && r.Limit == 0 && got-max(fallback, least) >= domain.MiB:
+		case r.Required == 0 && r.Limit == 0 && got-max(fallback, least) >= MiB:
 			t.Fatalf("got %d, want at most a MiB above the fallback %d", got, fallback)
 		}
 	})

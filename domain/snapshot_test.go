@@ -1,22 +1,20 @@
-package domain_test
+package domain
 
 import (
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 const snapName = "sn-fq6ub2t5i57o7pchri3wnnbltd"
 
 func TestParseEntry(t *testing.T) {
-	id := domain.SnapshotID{Array: "rds1", Name: snapName}
-	for entry, want := range map[string]domain.Snapshot{
-		snapName + ".csi-x.40000000.f":            {ID: id, Source: "csi-x", Size: domain.GiB, Content: domain.Foreign},
-		snapName + ".disk.with.dots.1.b":          {ID: id, Source: "disk.with.dots", Size: 1, Content: domain.Blank},
-		snapName + ".a.f.u.7fffffffffffffff.u":    {ID: id, Source: "a.f.u", Size: most, Content: domain.Used},
+	id := SnapshotID{Array: "rds1", Name: snapName}
+	for entry, want := range map[string]Snapshot{
+		snapName + ".csi-x.40000000.f":            {ID: id, Source: "csi-x", Size: GiB, Content: Foreign},
+		snapName + ".disk.with.dots.1.b":          {ID: id, Source: "disk.with.dots", Size: 1, Content: Blank},
+		snapName + ".a.f.u.7fffffffffffffff.u":    {ID: id, Source: "a.f.u", Size: most, Content: Used},
 		snapName + ".csi-x.40000000.":             {},
 		snapName + ".csi-x.40000000":              {},
 		snapName + ".csi-x.40000000.x":            {},
@@ -42,8 +40,8 @@ func TestParseEntry(t *testing.T) {
 		".":                                       {},
 		"..":                                      {},
 	} {
-		got, ok := domain.ParseEntry("rds1", entry)
-		if ok != (want != domain.Snapshot{}) || (ok && got != want) {
+		got, ok := ParseEntry("rds1", entry)
+		if ok != (want != Snapshot{}) || (ok && got != want) {
 			t.Errorf("%q: got %+v and %t, want %+v", entry, got, ok, want)
 		}
 	}
@@ -52,12 +50,12 @@ func TestParseEntry(t *testing.T) {
 func TestEntryRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := volumeID().Draw(t, "source")
-		want := domain.Snapshot{
-			ID:     domain.SnapshotID{Array: id.Array, Name: cluster.SnapshotName(rapid.String().Draw(t, "name"))},
+		want := Snapshot{
+			ID:     SnapshotID{Array: id.Array, Name: cluster.SnapshotName(rapid.String().Draw(t, "name"))},
 			Source: id.Slot, Size: size().Draw(t, "size"),
-			Content: rapid.SampledFrom([]domain.Content{domain.Foreign, domain.Blank, domain.Used}).Draw(t, "content"),
+			Content: rapid.SampledFrom([]Content{Foreign, Blank, Used}).Draw(t, "content"),
 		}
-		got, ok := domain.ParseEntry(id.Array, want.Entry())
+		got, ok := ParseEntry(id.Array, want.Entry())
 		if !ok || got != want {
 			t.Fatalf("got %+v and %t from %q, want %+v", got, ok, want.Entry(), want)
 		}
@@ -68,29 +66,29 @@ func TestEntryRoundTrip(t *testing.T) {
 }
 
 func TestPlanSnapshot(t *testing.T) {
-	adopted := func(v *domain.Volume) { v.Record.Origin.Kind = domain.Adopted }
-	xfs := domain.Pool{Name: "pool2", FileSystem: "xfs", Mounted: true}
-	v := volume(sizes(domain.GiB, 2*domain.GiB))
+	adopted := func(v *Volume) { v.Record.Origin.Kind = Adopted }
+	xfs := Pool{Name: "pool2", FileSystem: "xfs", Mounted: true}
+	v := volume(sizes(GiB, 2*GiB))
 	got, err := v.PlanSnapshot(cluster, "pvc-1", btrfs())
-	want := domain.Snapshot{ID: domain.SnapshotID{Array: "rds1", Name: snapName}, Source: v.ID.Slot, Size: 2 * domain.GiB, Content: domain.Blank, Pool: "pool1"}
+	want := Snapshot{ID: SnapshotID{"rds1", snapName}, Source: v.ID.Slot, Size: 2 * GiB, Content: Blank, Pool: "pool1"}
 	if err != nil || got != want {
 		t.Errorf("got %+v and %v, want %+v", got, err, want)
 	}
-	if got, err := volume(held("a")).PlanSnapshot(cluster, "s", btrfs()); err != nil || got.Content != domain.Foreign {
+	if got, err := volume(held("a")).PlanSnapshot(cluster, "s", btrfs()); err != nil || got.Content != Foreign {
 		t.Errorf("got %+v and %v, want foreign: somebody may have written", got, err)
 	}
 	for _, test := range []struct {
 		name string
-		v    domain.Volume
-		pool domain.Pool
-		kind domain.Kind
+		v    Volume
+		pool Pool
+		kind Kind
 		want string
 	}{
-		{"a pool that can not", volume(), xfs, domain.Unsupported, "pool pool2 has file system xfs: snapshots need a Btrfs pool"},
-		{"an adopted image", volume(adopted), btrfs(), domain.Unsupported, "no subvolume of its own"},
-		{"deleting", volume(state(domain.Deleting)), btrfs(), domain.InUse, "being deleted"},
-		{"half copied", volume(state(domain.Making)), btrfs(), domain.Busy, "copied"},
-		{"damaged", volume(standing(domain.Damaged)), btrfs(), domain.DataAtRisk, "damaged"},
+		{"a pool that can not", volume(), xfs, Unsupported, "pool pool2 has file system xfs: snapshots need a Btrfs pool"},
+		{"an adopted image", volume(adopted), btrfs(), Unsupported, "no subvolume of its own"},
+		{"deleting", volume(state(Deleting)), btrfs(), InUse, "being deleted"},
+		{"half copied", volume(state(Making)), btrfs(), Busy, "copied"},
+		{"damaged", volume(standing(Damaged)), btrfs(), DataAtRisk, "damaged"},
 	} {
 		_, err := test.v.PlanSnapshot(cluster, "s", test.pool)
 		wantKind(t, err, test.kind)
@@ -99,41 +97,41 @@ func TestPlanSnapshot(t *testing.T) {
 }
 
 func TestCopiedSnapshot(t *testing.T) {
-	s := domain.Snapshot{ID: domain.SnapshotID{Array: "rds1", Name: snapName}, Source: "csi-x", Size: domain.GiB, Content: domain.Blank, Pool: "pool1"}
-	want := domain.Source{Origin: domain.Origin{Kind: domain.FromSnapshot, Name: snapName}, Size: domain.GiB, Content: domain.Blank, Pool: "pool1"}
+	s := Snapshot{ID: SnapshotID{"rds1", snapName}, Source: "csi-x", Size: GiB, Content: Blank, Pool: "pool1"}
+	want := Source{Origin: Origin{Kind: FromSnapshot, Name: snapName}, Size: GiB, Content: Blank, Pool: "pool1"}
 	if got := s.Copied(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
 func TestCopiedVolume(t *testing.T) {
-	v := volume(held("a"), sizes(domain.GiB, 2*domain.GiB))
-	want := domain.Source{
-		Origin: domain.Origin{Kind: domain.FromVolume, Name: string(v.ID.Slot)}, Size: 2 * domain.GiB, Content: domain.Foreign,
-		Access: domain.Block, Pool: "pool1",
+	v := volume(held("a"), sizes(GiB, 2*GiB))
+	want := Source{
+		Origin: Origin{Kind: FromVolume, Name: string(v.ID.Slot)}, Size: 2 * GiB, Content: Foreign,
+		Access: Block, Pool: "pool1",
 	}
-	if got, err := v.Copied(domain.Block); err != nil || got != want {
+	if got, err := v.Copied(Block); err != nil || got != want {
 		t.Errorf("got %+v and %v, want %+v", got, err, want)
 	}
-	if got, err := volume().Copied(domain.Ext4); err != nil || got.Content != domain.Blank {
+	if got, err := volume().Copied(Ext4); err != nil || got.Content != Blank {
 		t.Errorf("got %+v and %v, want a copy of what nobody held to be blank", got, err)
 	}
 	for _, test := range []struct {
 		name string
-		edit func(*domain.Volume)
-		as   domain.Access
-		kind domain.Kind
+		edit func(*Volume)
+		as   Access
+		kind Kind
 	}{
-		{"as another file system", made(domain.Ext4, domain.Used), domain.XFS, domain.Invalid},
-		{"as block", made(domain.Ext4, domain.Used), domain.Block, domain.Invalid},
-		{"of an adopted image", func(v *domain.Volume) { v.Record.Origin.Kind = domain.Adopted }, domain.Ext4, domain.Invalid},
-		{"deleting", state(domain.Deleting), domain.Ext4, domain.InUse},
-		{"half copied", state(domain.Making), domain.Ext4, domain.Busy},
-		{"damaged", standing(domain.Damaged), domain.Ext4, domain.DataAtRisk},
+		{"as another file system", made(Ext4, Used), XFS, Invalid},
+		{"as block", made(Ext4, Used), Block, Invalid},
+		{"of an adopted image", func(v *Volume) { v.Record.Origin.Kind = Adopted }, Ext4, Invalid},
+		{"deleting", state(Deleting), Ext4, InUse},
+		{"half copied", state(Making), Ext4, Busy},
+		{"damaged", standing(Damaged), Ext4, DataAtRisk},
 	} {
 		got, err := volume(test.edit).Copied(test.as)
 		wantKind(t, err, test.kind)
-		if got != (domain.Source{}) {
+		if got != (Source{}) {
 			t.Errorf("%s: got %+v, want nothing", test.name, got)
 		}
 	}

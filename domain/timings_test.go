@@ -1,4 +1,4 @@
-package domain_test
+package domain
 
 import (
 	"slices"
@@ -6,17 +6,15 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
 func TestDefaultTimings(t *testing.T) {
-	got := domain.DefaultTimings().Pairs()
+	got := DefaultTimings().Pairs()
 	want := [][2]string{{"ctrlLossTmo", "-1"}, {"reconnectDelay", "2"}, {"keepAliveTmo", "5"}, {"nrIOQueues", "4"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if _, given := domain.DefaultTimings().Get(domain.FastIOFailTmo); given {
+	if _, given := DefaultTimings().Get(FastIOFailTmo); given {
 		t.Error("got a fastIOFailTmo, want it off")
 	}
 }
@@ -28,21 +26,22 @@ func TestTimingRanges(t *testing.T) {
 		for value, ok := range map[string]bool{
 			strconv.Itoa(row.least): true, strconv.Itoa(row.most): true,
 			strconv.Itoa(row.least - 1): false, strconv.Itoa(row.most + 1): false,
-			"": false, "x": false, "1.5": false, "+2": false, "02": false, " 2": false, "2s": false, "99999999999999999999": false,
+			"": false, "x": false, "1.5": false, "+2": false, "02": false, " 2": false, "2s": false,
+			"99999999999999999999": false,
 		} {
-			got, err := domain.Timings{}.With(row.key, value)
+			got, err := Timings{}.With(row.key, value)
 			n, given := got.Get(row.which)
 			if (err == nil) != ok || given != ok || (ok && strconv.Itoa(n) != value) {
 				t.Errorf("%s=%q: got %v and %v, want ok %t", row.key, value, got.Pairs(), err, ok)
 			}
 			if !ok {
-				wantKind(t, err, domain.Invalid)
+				wantKind(t, err, Invalid)
 				wantText(t, err, row.key)
 			}
 		}
 	}
-	if !slices.Equal(keys, domain.TimingKeys()) {
-		t.Errorf("got keys %v, want %v", domain.TimingKeys(), keys)
+	if !slices.Equal(keys, TimingKeys()) {
+		t.Errorf("got keys %v, want %v", TimingKeys(), keys)
 	}
 }
 
@@ -50,7 +49,7 @@ func TestUnknownTimingIsNamed(t *testing.T) {
 	for _, key := range []string{"", "ctrllosstmo", "mkfsOptions", "size"} {
 		given := timings("nrIOQueues=2")
 		got, err := given.With(key, "1")
-		wantKind(t, err, domain.Invalid)
+		wantKind(t, err, Invalid)
 		wantText(t, err, strconv.Quote(key)+" is unknown, allowed are ctrlLossTmo, ")
 		if got != given {
 			t.Errorf("got %v, want what was given before", got.Pairs())
@@ -71,7 +70,7 @@ func TestTimingsOver(t *testing.T) {
 				t.Fatalf("got %s %d and %t, want %d and %t", row.key, n, ok, want, given)
 			}
 		}
-		if got.Over(base) != got || top.Over(domain.Timings{}) != top || (domain.Timings{}).Over(base) != base {
+		if got.Over(base) != got || top.Over(Timings{}) != top || (Timings{}).Over(base) != base {
 			t.Fatal("laying the same or nothing over it changes it")
 		}
 	})
@@ -80,7 +79,7 @@ func TestTimingsOver(t *testing.T) {
 func TestTimingsFromTheirPairs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := someTimings().Draw(t, "timings")
-		var got domain.Timings
+		var got Timings
 		for _, p := range want.Pairs() {
 			got = must(got.With(p[0], p[1]))
 		}

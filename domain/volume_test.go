@@ -1,51 +1,50 @@
-package domain_test
+package domain
 
 import (
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
-const testEpoch = domain.Epoch("abcdefgh")
+const testEpoch = Epoch("abcdefgh")
 
 // held is an edit that gives the volume to the nodes, in a use that lets them
 // share it.
-func held(nodes ...string) func(*domain.Volume) {
-	return func(v *domain.Volume) {
-		v.Record.Access, v.Record.Epoch, v.Record.FirstGrant = domain.Block, testEpoch, at(0)
+func held(nodes ...string) func(*Volume) {
+	return func(v *Volume) {
+		v.Record.Access, v.Record.Epoch, v.Record.FirstGrant = Block, testEpoch, at(0)
 		for _, n := range nodes {
-			v.Record.Grants = append(v.Record.Grants, domain.Grant{
-				Node: nodeID(n), Use: must(domain.NewUse(domain.Block, domain.MultiWriter, false)), Since: at(0), Size: domain.GiB,
+			v.Record.Grants = append(v.Record.Grants, Grant{
+				Node: nodeID(n), Use: must(NewUse(Block, MultiWriter, false)), Since: at(0), Size: GiB,
 			})
 		}
 	}
 }
 
-func lingering(v *domain.Volume) { v.Record.Lingering = true }
+func lingering(v *Volume) { v.Record.Lingering = true }
 
 func TestExport(t *testing.T) {
-	nqn := domain.NQN{Prefix: prefix, Slot: cluster.Slot("pvc-1"), Epoch: testEpoch}
-	stranger := func(v *domain.Volume) { v.Record.Grants = []domain.Grant{{Node: "node-without-uuid"}} }
+	nqn := NQN{Prefix: prefix, Slot: cluster.Slot("pvc-1"), Epoch: testEpoch}
+	only := func(name string) Export { return Export{On: true, NQN: nqn, Host: nodeID(name).HostNQN()} }
+	stranger := func(v *Volume) { v.Record.Grants = []Grant{{Node: "node-without-uuid"}} }
 	for _, test := range []struct {
 		name    string
-		v       domain.Volume
-		fencing domain.Fencing
-		want    domain.Export
+		v       Volume
+		fencing Fencing
+		want    Export
 	}{
-		{"never granted", volume(), domain.FenceByHost, domain.Export{}},
-		{"nobody holds it any more", volume(held()), domain.FenceByHost, domain.Export{NQN: nqn}},
-		{"one holder", volume(held("a")), domain.FenceByHost, domain.Export{On: true, NQN: nqn, Host: nodeID("a").HostNQN()}},
-		{"two holders", volume(held("a", "b")), domain.FenceByHost, domain.Export{On: true, NQN: nqn}},
-		{"one is left, one lingers", volume(held("b"), lingering), domain.FenceByHost, domain.Export{On: true, NQN: nqn, Host: nodeID("b").HostNQN()}},
-		{"never granted, unfenced", volume(), domain.FenceNone, domain.Export{}},
-		{"nobody, unfenced", volume(held()), domain.FenceNone, domain.Export{NQN: nqn}},
-		{"one holder, unfenced", volume(held("a")), domain.FenceNone, domain.Export{On: true, NQN: nqn}},
-		{"two holders, unfenced", volume(held("a", "b")), domain.FenceNone, domain.Export{On: true, NQN: nqn}},
-		{"a fencing that was never set fences", volume(held("a")), "", domain.Export{On: true, NQN: nqn, Host: nodeID("a").HostNQN()}},
-		{"a holder without a host opens nothing", volume(held(), stranger), domain.FenceByHost, domain.Export{NQN: nqn}},
+		{"never granted", volume(), FenceByHost, Export{}},
+		{"nobody holds it any more", volume(held()), FenceByHost, Export{NQN: nqn}},
+		{"one holder", volume(held("a")), FenceByHost, only("a")},
+		{"two holders", volume(held("a", "b")), FenceByHost, Export{On: true, NQN: nqn}},
+		{"one is left, one lingers", volume(held("b"), lingering), FenceByHost, only("b")},
+		{"never granted, unfenced", volume(), FenceNone, Export{}},
+		{"nobody, unfenced", volume(held()), FenceNone, Export{NQN: nqn}},
+		{"one holder, unfenced", volume(held("a")), FenceNone, Export{On: true, NQN: nqn}},
+		{"two holders, unfenced", volume(held("a", "b")), FenceNone, Export{On: true, NQN: nqn}},
+		{"a fencing that was never set fences", volume(held("a")), "", only("a")},
+		{"a holder without a host opens nothing", volume(held(), stranger), FenceByHost, Export{NQN: nqn}},
 	} {
 		if got := test.v.Export(prefix, test.fencing); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
@@ -56,14 +55,14 @@ func TestExport(t *testing.T) {
 // No grant, no export; and while the filter is in use one holder alone is let in.
 func TestExportFollowsGrants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := volume(func(v *domain.Volume) { v.Record = record().Draw(t, "record") })
-		fencing := rapid.SampledFrom([]domain.Fencing{domain.FenceByHost, domain.FenceNone}).Draw(t, "fencing")
+		v := volume(func(v *Volume) { v.Record = record().Draw(t, "record") })
+		fencing := rapid.SampledFrom([]Fencing{FenceByHost, FenceNone}).Draw(t, "fencing")
 		e := v.Export(prefix, fencing)
 		if e.On != (len(v.Record.Grants) > 0) {
 			t.Fatalf("got %+v with %d grants", e, len(v.Record.Grants))
 		}
 		wantHost := ""
-		if len(v.Record.Grants) == 1 && fencing == domain.FenceByHost {
+		if len(v.Record.Grants) == 1 && fencing == FenceByHost {
 			wantHost = v.Record.Grants[0].Node.HostNQN()
 		}
 		if e.Host != wantHost || e.NQN.Epoch != v.Record.Epoch {
@@ -75,7 +74,7 @@ func TestExportFollowsGrants(t *testing.T) {
 func TestUnfenced(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		v    domain.Volume
+		v    Volume
 		want bool
 	}{
 		{"free", volume(), false}, {"one holder", volume(held("a")), false}, {"two holders", volume(held("a", "b")), true},
@@ -89,14 +88,14 @@ func TestUnfenced(t *testing.T) {
 
 func TestGrantedAndHolders(t *testing.T) {
 	v := volume(held("a", "b"))
-	if got, want := v.Holders(), []domain.NodeID{nodeID("a"), nodeID("b")}; !slices.Equal(got, want) {
+	if got, want := v.Holders(), []NodeID{nodeID("a"), nodeID("b")}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if g, ok := v.Granted(nodeID("b")); !ok || g.Node != nodeID("b") {
 		t.Errorf("got %v and %t, want b's grant", g, ok)
 	}
-	for _, n := range []domain.NodeID{nodeID("c"), "", "a"} {
-		if g, ok := v.Granted(n); ok || g != (domain.Grant{}) {
+	for _, n := range []NodeID{nodeID("c"), "", "a"} {
+		if g, ok := v.Granted(n); ok || g != (Grant{}) {
 			t.Errorf("got %v and %t for %q, want no grant", g, ok, n)
 		}
 	}
@@ -106,8 +105,8 @@ func TestGrantedAndHolders(t *testing.T) {
 }
 
 func TestDetached(t *testing.T) {
-	for standing, off := range map[domain.Standing]bool{domain.Ours: false, domain.NotOurs: true, domain.Newer: true, domain.Damaged: true} {
-		v := domain.Volume{Standing: standing}
+	for standing, off := range map[Standing]bool{Ours: false, NotOurs: true, Newer: true, Damaged: true} {
+		v := Volume{Standing: standing}
 		if got := v.Detached(); got != off {
 			t.Errorf("got %t for standing %d not exported, want %t", got, standing, off)
 		}
@@ -119,11 +118,12 @@ func TestDetached(t *testing.T) {
 }
 
 func TestVolumeTimings(t *testing.T) {
-	v := volume(func(v *domain.Volume) {
+	v := volume(func(v *Volume) {
 		v.Record.Parameters.Timings = timings("nrIOQueues=8", "queueSize=64", "keepAliveTmo=9")
 		v.Record.Modified = timings("nrIOQueues=2", "fastIOFailTmo=30")
 	})
-	want := timings("ctrlLossTmo=-1", "reconnectDelay=2", "keepAliveTmo=9", "fastIOFailTmo=30", "nrIOQueues=2", "queueSize=64")
+	want := timings("ctrlLossTmo=-1", "reconnectDelay=2", "keepAliveTmo=9", "fastIOFailTmo=30",
+		"nrIOQueues=2", "queueSize=64")
 	if got := v.Timings(); got != want {
 		t.Errorf("got %v, want %v", got.Pairs(), want.Pairs())
 	}
