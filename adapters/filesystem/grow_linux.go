@@ -75,8 +75,7 @@ func growError(d domain.Device, a domain.Access, err error) error {
 	case errors.Is(err, unix.EROFS):
 		return domain.Fail(domain.Unsupported, "grow", d.NQN.String(), "a read-only %s does not grow: %w", a, err)
 	case errors.Is(err, unix.EPERM) && a == domain.Ext4 && !mayResizeExt4():
-		return domain.Fail(domain.Unsupported, "grow", d.NQN.String(),
-			"growing a mounted ext4 needs CAP_SYS_RESOURCE, which this process lacks: run it privileged, or use xfs: %w", err)
+		return domain.Fail(domain.Unsupported, "grow", d.NQN.String(), "%w: %w", errNoResize, err)
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EUCLEAN):
 		return domain.Fail(domain.DataAtRisk, "grow", d.NQN.String(),
 			"the kernel does not grow a %s with errors, check it first: %w", a, err)
@@ -118,6 +117,9 @@ func ioctl(fd int, request uint, arg unsafe.Pointer) (uintptr, error) {
 	}
 	return r, nil
 }
+
+var errNoResize = errors.New(
+	"growing a mounted ext4 needs CAP_SYS_RESOURCE, which this process lacks: run it privileged, or use xfs")
 
 // mayResizeExt4 reports whether the kernel would let this process grow an ext4:
 // being root is not enough. (fs/ext4/resize.c, ext4_resize_begin.)

@@ -31,8 +31,7 @@ func (f *Filesystems) Make(ctx context.Context, d domain.Device, m ports.Making)
 // finds only on a terminal, and without one goes on.
 func (f *Filesystems) make(ctx context.Context, d domain.Device, commit func() error, tool string, args []string) error {
 	if _, err := exec.LookPath(tool); err != nil {
-		_, err := run(ctx, tool) // says what to install
-		return err
+		return noTool(tool, err)
 	}
 	p, err := pin(d, unix.O_DIRECT)
 	if err != nil {

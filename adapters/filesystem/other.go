@@ -24,6 +24,9 @@ func NewFilesystems(int) *Filesystems { return &Filesystems{} }
 // Stuck is zero: nothing is ever begun.
 func (*Filesystems) Stuck() int { return 0 }
 
+// Ready reports that this system is not Linux.
+func (*Filesystems) Ready(context.Context, domain.Access) error { return unsupported() }
+
 // Probe is unsupported here.
 func (*Filesystems) Probe(context.Context, domain.Device) (domain.Signature, error) {
 	return domain.Signature{}, unsupported()

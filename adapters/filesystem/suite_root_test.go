@@ -17,4 +17,3 @@ var (
 
 func TestFilesystems(t *testing.T) { porttest.Filesystems(t, newHost) }
 func TestMounts(t *testing.T)      { porttest.Mounts(t, newHost) }
-func TestHints(t *testing.T)       { porttest.Hints(t, newHost) }

@@ -17,8 +17,6 @@ import (
 	"git.srvlab.io/whiskey/rds-csi-driver/ports/porttest"
 )
 
-const hostNQN = "nqn.2014-08.org.nvmexpress:uuid:5d2ec9a8-0000-5000-8000-000000000001"
-
 // needTools refuses to pretend: these tests are about the machine they run on.
 func needTools(t *testing.T, more ...string) {
 	t.Helper()
@@ -43,21 +41,16 @@ func must(t *testing.T, err error) {
 func newHost(t *testing.T) porttest.Host {
 	t.Helper()
 	needTools(t)
-	hints := t.TempDir()
 	noGrow := map[domain.Access]string{}
 	if !mayResizeExt4() {
 		noGrow[domain.Ext4] = "CAP_SYS_RESOURCE"
 	}
 	return porttest.Host{
-		Filesystems: NewFilesystems(0), Mounts: NewMounts(0), Hints: NewHints(hints, domain.DefaultNQNPrefix),
-		Prefix: domain.DefaultNQNPrefix, HostNQN: hostNQN, HostID: hostNQN[len(hostNQN)-36:],
+		Filesystems: NewFilesystems(0), Mounts: NewMounts(0),
+		Prefix: domain.DefaultNQNPrefix, HostNQN: hostPrefix + host, HostID: host,
 		Attach: attachImage, Resized: resized, Foreign: foreignMount, NoGrow: noGrow,
 		WriteFile: writeFile, ReadFile: os.ReadFile, KeepOpen: keepOpen,
 		WriteDevice: writeDevice, ReadDevice: readDevice,
-		CorruptHint: func(t *testing.T, slot domain.Slot) {
-			t.Helper()
-			must(t, os.Truncate(filepath.Join(hints, string(slot)+hintSuffix), 10))
-		},
 	}
 }
 

@@ -48,8 +48,7 @@ func (a answer) words() string {
 func run(ctx context.Context, tool string, args ...string) (answer, error) {
 	path, err := exec.LookPath(tool)
 	if err != nil {
-		return answer{}, domain.Fail(domain.Unsupported, tool, "",
-			"%s is missing on this host, install %s: %w", tool, packages[tool], err)
+		return answer{}, noTool(tool, err)
 	}
 	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // our tools, a proved path
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
@@ -78,6 +77,10 @@ func run(ctx context.Context, tool string, args ...string) (answer, error) {
 		return a, fmt.Errorf("%s: %w: %s", tool, err, a.words())
 	}
 	return a, nil
+}
+
+func noTool(tool string, err error) error {
+	return domain.Fail(domain.Unsupported, tool, "", "%s is missing on this host, install %s: %w", tool, packages[tool], err)
 }
 
 func memory(name string) (*os.File, error) {
