@@ -97,7 +97,7 @@ func TestStuckCallsAreBounded(t *testing.T) {
 		}
 		// What has to hang no more can still be taken off: nothing is asked of it.
 		r.withdraw(volumes[0])
-		r.until(volumes[0], time.Second)
+		r.until(volumes[0])
 		release()
 	})
 }
@@ -118,7 +118,7 @@ func TestHealthOfAVolume(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(vol) vol
-		break_ func(r *rig, v vol)
+		spoil  func(r *rig, v vol)
 		want   []string
 	}{
 		{"staged", nil, nothing, nil},
@@ -155,7 +155,7 @@ func TestHealthOfAVolume(t *testing.T) {
 				v = test.change(v)
 			}
 			r.staged(v)
-			test.break_(r, v)
+			test.spoil(r, v)
 			for _, paths := range [][2]string{{v.staging.Path, ""}, {v.staging.Path, v.target("pod")}} {
 				got, err := r.node.Health(t.Context(), v.slot(), paths[0], paths[1])
 				must(t, err)

@@ -136,7 +136,7 @@ func (r *rig) abandoned() bool { return slices.Contains(r.tap.made(), "abandon")
 
 // until calls Unstage as an orchestrator does, again and again with a deadline of
 // a minute, and returns how long it took.
-func (r *rig) until(v vol, every time.Duration) time.Duration {
+func (r *rig) until(v vol) time.Duration {
 	r.Helper()
 	began := time.Now()
 	for {
@@ -152,7 +152,7 @@ func (r *rig) until(v vol, every time.Duration) time.Duration {
 		if time.Since(began) > time.Hour {
 			r.Fatal("got no end within an hour")
 		}
-		<-time.After(every)
+		<-time.After(time.Second)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestUnstageWithAControllerThatIsNotLive(t *testing.T) {
 		if r.abandoned() || slices.Contains(r.tap.made(), "unmount") {
 			t.Errorf("got calls %v, want neither abandon nor unmount before the grace time", r.tap.made())
 		}
-		if got, least, most := r.until(v, time.Second)+patience, rigGrace, rigGrace+10*time.Second; got < least || got > most {
+		if got, least, most := r.until(v)+patience, rigGrace, rigGrace+10*time.Second; got < least || got > most {
 			t.Errorf("got it off after %s, want %s to %s", got, least, most)
 		}
 		made := r.tap.made()
@@ -211,7 +211,7 @@ func TestUnstageWithAControllerThatIsNotLive(t *testing.T) {
 		r.kernel.Lose(v.nqn())
 		wantKind(t, r.unstage(v), domain.Unreachable)
 		r.kernel.Regain(v.nqn())
-		if got := r.until(v, time.Second); got < rigGrace {
+		if got := r.until(v); got < rigGrace {
 			t.Errorf("got it off %s after the silence, want %s", got, rigGrace)
 		}
 	})
@@ -220,7 +220,7 @@ func TestUnstageWithAControllerThatIsNotLive(t *testing.T) {
 		wantKind(t, r.unstage(v), domain.Unreachable)
 		r.tap.admit(1)
 		wantKind(t, r.unstage(v), domain.Unreachable)
-		if got := r.until(v, time.Second); got < rigGrace-patience {
+		if got := r.until(v); got < rigGrace-patience {
 			t.Errorf("got it off %s after the call with the yes, want at least %s", got, rigGrace-patience)
 		}
 	})
@@ -237,7 +237,7 @@ func TestUnstageWithAControllerThatIsNotLive(t *testing.T) {
 		r, v := refused(t)
 		wantKind(t, r.unstage(v), domain.Unreachable)
 		r.restart()
-		if got := r.until(v, time.Second); got < rigGrace {
+		if got := r.until(v); got < rigGrace {
 			t.Errorf("got it off %s after the restart, want %s", got, rigGrace)
 		}
 	})
@@ -292,7 +292,7 @@ func TestUnstageWithAControllerThatIsNotLive(t *testing.T) {
 			}
 			return nil
 		}, nil)
-		r.until(v, time.Second)
+		r.until(v)
 		r.wantNothingLeft()
 	})
 	run("others are left alone", func(t *testing.T) {
@@ -302,7 +302,7 @@ func TestUnstageWithAControllerThatIsNotLive(t *testing.T) {
 		stranger.NQN.Epoch, stranger.HostNQN = "cccccccc", "nqn.2014-08.org.nvmexpress:uuid:stranger"
 		must(t, r.target.Export(stranger.NQN, v.image, stranger.HostNQN))
 		must(t, r.kernel.Fabric().Connect(t.Context(), stranger))
-		r.until(v, time.Second)
+		r.until(v)
 		r.wantLeft(2, 1)
 		must(t, r.stage(other))
 	})
