@@ -77,7 +77,7 @@ func TestParsePortal(t *testing.T) {
 }
 
 func TestAttach(t *testing.T) {
-	v := volume(heldAs("a", writer(Ext4), 0))
+	v := volume(heldAs(writer(Ext4)))
 	portals := []Portal{{Host: "10.0.0.1", Port: 4420}}
 	host, _ := ParseNodeID(string(nodeID("a")))
 	want := Attachment{
@@ -101,7 +101,7 @@ func TestAttach(t *testing.T) {
 			t.Errorf("got %+v for %q, want none", got, n)
 		}
 	}
-	reader := volume(made(Ext4, Foreign), heldAs("a", must(NewUse(Ext4, SingleWriter, true)), 0),
+	reader := volume(made(Ext4, Foreign), heldAs(must(NewUse(Ext4, SingleWriter, true))),
 		func(v *Volume) { v.Record.Origin = Origin{Kind: FromSnapshot, Name: "sn-x"} })
 	got, _ = reader.Attach(nodeID("a"), prefix, portals)
 	if !got.ReadOnly || !got.Copy || got.Format != FormatNever() {
@@ -112,7 +112,7 @@ func TestAttach(t *testing.T) {
 // What the orchestrator sees of an attachment is fixed while the grant lives,
 // whatever happens to the volume; only the portals may change.
 func TestContextIsFixedWhileTheGrantLives(t *testing.T) {
-	v := volume(heldAs("a", writer(Ext4), 0))
+	v := volume(heldAs(writer(Ext4)))
 	before, _ := v.Attach(nodeID("a"), prefix, []Portal{{Host: "x", Port: 1}})
 	v = must(v.Modify(timings("nrIOQueues=9"), "m"))
 	v = must(v.Resize(SizeRange{Required: 2 * GiB}, "r"))
@@ -163,7 +163,7 @@ func TestContextRoundTrip(t *testing.T) {
 }
 
 func goodContext() map[string]string {
-	a, _ := volume(heldAs("a", writer(Ext4), 0)).Attach(nodeID("a"), prefix, []Portal{{Host: "10.0.0.1", Port: 4420}})
+	a, _ := volume(heldAs(writer(Ext4))).Attach(nodeID("a"), prefix, []Portal{{Host: "10.0.0.1", Port: 4420}})
 	return a.Context()
 }
 

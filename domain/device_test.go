@@ -83,13 +83,13 @@ func TestMustBeZeroHoldsSuperblockCopies(t *testing.T) {
 		{"ext4 in 4 KiB", 60 * GiB, 4096, []Size{
 			32768, 98304, 163840, 229376, 294912, 819200, 884736, 1605632, 2654208, 4096000, 7962624, 11239424,
 		}},
-		{"btrfs", 300 * GiB, 4096, []Size{16, 16384, 67108864}},
+		{"btrfs", 301 * GiB, 4096, []Size{16, 16384, 67108864}},
 		{"xfs of 4 groups", 300 * MiB, 4096, []Size{19200, 38400, 57600}},
 		{"xfs of 4 uneven groups", 1000003 * KiB, 4096, []Size{62500, 125000, 187500}},
 		{"xfs of 32 groups", 100 * GiB, 4096, []Size{819200, 31 * 819200}},
 		{"xfs of 3 groups, rounded up", 100 * GiB, 4096, []Size{8738134, 2 * 8738134}},
 		{"xfs of 31 groups, rounded up", 100 * GiB, 4096, []Size{845626, 17 * 845626, 30 * 845626}},
-		{"xfs of groups as large as can be", 6 * TiB, 4096, []Size{268435455, 2 * 268435455, 5 * 268435455}},
+		{"xfs of groups as large as can be", 5001 * GiB, 4096, []Size{268435455, 2 * 268435455, 4 * 268435455}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			extents := MustBeZero(test.size, ProofWhole)

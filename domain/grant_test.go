@@ -33,9 +33,9 @@ func firstGranted(n int) func(*Volume) {
 	return func(v *Volume) { v.Record.FirstGrant = at(n) }
 }
 
-// heldAs gives the volume to a node in a use, through the front door.
-func heldAs(name string, u Use, n int) func(*Volume) {
-	return func(v *Volume) { *v = must(v.Admit(ask(name, u, n))) }
+// heldAs gives the volume to node a in a use, through the front door.
+func heldAs(u Use) func(*Volume) {
+	return func(v *Volume) { *v = must(v.Admit(ask("a", u, 0))) }
 }
 
 func TestAdmitRefuses(t *testing.T) {
@@ -44,8 +44,8 @@ func TestAdmitRefuses(t *testing.T) {
 	roWriter := must(NewUse(Ext4, SingleWriter, true))
 	raw := func(m Mode, readOnly bool) Use { return must(NewUse(Block, m, readOnly)) }
 	used, usedBlock := made(Ext4, Used), made(Block, Used)
-	written := volume(used, heldAs("a", ext4, 0))
-	moving := volume(usedBlock, heldAs("a", raw(MultiWriter, false), 0))
+	written := volume(used, heldAs(ext4))
+	moving := volume(usedBlock, heldAs(raw(MultiWriter, false)))
 	moved := must(moving.Admit(ask("b", raw(MultiWriter, false), 1)))
 	reinstalled := ask("a", ext4, 0)
 	reinstalled.Node = must(NewHost(cluster, "a", "another machine")).ID()
@@ -70,8 +70,8 @@ func TestAdmitRefuses(t *testing.T) {
 		{"same node reinstalled", written, reinstalled, InUse, "earlier installation of node a"},
 		{"another node, single writer", written, ask("b", ext4, 1), InUse, "held by node a"},
 		{"a reader beside a writer", written, ask("b", reader, 1), InUse, "held by node a"},
-		{"a writer beside a reader", volume(used, heldAs("a", reader, 0)), ask("b", ext4, 1), InUse, "held by node a"},
-		{"a read-only writer beside one", volume(used, heldAs("a", roWriter, 0)), ask("b", roWriter, 1), InUse, "held by node a"},
+		{"a writer beside a reader", volume(used, heldAs(reader)), ask("b", ext4, 1), InUse, "held by node a"},
+		{"a read-only writer beside one", volume(used, heldAs(roWriter)), ask("b", roWriter, 1), InUse, "held by node a"},
 		{"a single writer beside migration", moving, ask("b", block, 1), InUse, "held by node a"},
 		{"a read-only one beside migration", moving, ask("b", raw(MultiWriter, true), 1), InUse, "node a"},
 		{"a third writer in a migration", moved, ask("c", raw(MultiWriter, false), 2), InUse, "2 nodes hold it, no more may: a, b"},
@@ -136,9 +136,9 @@ func TestAdmitGrants(t *testing.T) {
 
 func TestAdmitAgainChangesNothing(t *testing.T) {
 	for _, v := range []Volume{
-		volume(heldAs("a", writer(Ext4), 0)),
-		volume(made(Ext4, Used), heldAs("a", writer(Ext4), 0)),
-		volume(made(Block, Used), heldAs("a", writer(Block), 0)),
+		volume(heldAs(writer(Ext4))),
+		volume(made(Ext4, Used), heldAs(writer(Ext4))),
+		volume(made(Block, Used), heldAs(writer(Block))),
 	} {
 		again := ask("a", v.Record.Grants[0].Use, 2*86400)
 		again.Epoch, again.Nonce = "other234", "other"
@@ -152,14 +152,14 @@ func TestAdmitAgainChangesNothing(t *testing.T) {
 // the check for an existing grant comes first.
 func TestReaderOfBlankThatHoldsIt(t *testing.T) {
 	reader := must(NewUse(Ext4, MultiReader, false))
-	v := volume(made(Ext4, Used), heldAs("a", reader, 0), made(Ext4, Blank))
+	v := volume(made(Ext4, Used), heldAs(reader), made(Ext4, Blank))
 	if got, err := v.Admit(ask("a", reader, 1)); err != nil || !reflect.DeepEqual(got, v) {
 		t.Errorf("got %v, want the grant it has", err)
 	}
 }
 
 func TestGrantIsFixedWhileItLives(t *testing.T) {
-	v := volume(heldAs("a", writer(Ext4), 0))
+	v := volume(heldAs(writer(Ext4)))
 	before := v.Record.Grants[0]
 	v = must(v.Modify(timings("nrIOQueues=9"), "m"))
 	v = must(v.Resize(SizeRange{Required: 2 * GiB}, "r"))
