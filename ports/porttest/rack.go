@@ -45,6 +45,18 @@ func runRack(t *testing.T, open func(*testing.T) Array, tests []rackTest) {
 	}
 }
 
+// mostSteps is more than any call takes: a test that counts further does so for
+// ever.
+const mostSteps = 200
+
+// bounded ends a test that does not come to its end.
+func (r *rack) bounded(step int) {
+	r.Helper()
+	if step > mostSteps {
+		r.Fatalf("got no end after %d rounds, want one", step)
+	}
+}
+
 // must ends the test if a step that is not under test went wrong.
 func (r *rack) must(err error) {
 	r.Helper()
@@ -301,6 +313,8 @@ type stranger struct {
 	disk     Disk
 }
 
+const anotherClusters = "another cluster's volume"
+
 // strangers returns one of each kind, with what their disks are to be.
 func (r *rack) strangers() []stranger {
 	r.Helper()
@@ -320,7 +334,7 @@ func (r *rack) strangers() []stranger {
 			Disk{Slot: "Scratch.1", Comment: `the "boss"'s disk; do not touch $x`}},
 		{"an exported disk", domain.NotOurs,
 			Disk{Slot: "vm-1", Export: true, NQN: "nqn.2026-09.com.mikrotik:rds.vm-1", Host: "nqn.host"}},
-		{"another cluster's volume", domain.NotOurs, Disk{Slot: slot("theirs"), Comment: other}},
+		{anotherClusters, domain.NotOurs, Disk{Slot: slot("theirs"), Comment: other}},
 		{"a slot of ours without a record", domain.Damaged, Disk{Slot: slot("lost")}},
 		{"a slot of ours with a record that was edited", domain.Damaged,
 			Disk{Slot: slot("edited"), Comment: strings.Replace(ours, "content=f", "content=b", 1)}},

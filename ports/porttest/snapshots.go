@@ -210,6 +210,7 @@ func (r *rack) snapshotStale() {
 func (r *rack) snapshotMeanwhile() {
 	ran := 0
 	for step := 1; ran == step-1; step++ {
+		r.bounded(step)
 		v := r.made(r.facts.Copying, fmt.Sprintf("web%d", step), 4*mib)
 		plan := r.snapPlan(v, fmt.Sprintf("monday%d", step))
 		r.Meanwhile(step, func() {
@@ -297,6 +298,7 @@ func (r *rack) listSnapshots() {
 	for most := 1; most <= len(all)+1; most++ {
 		var got []domain.Snapshot
 		for after := ""; ; after = got[len(got)-1].ID.Name {
+			r.bounded(len(got))
 			page := r.snapList(ports.Page{After: after, Most: most})
 			if len(page) == 0 {
 				break

@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -200,6 +201,7 @@ func (r *rack) createOvercommitted() {
 func refusedCreateTests() []rackTest {
 	return []rackTest{
 		{"an image without a disk is data at risk and stays", (*rack).createOverImage},
+		{"an image that was ever exported is not taken for the rest of a create", (*rack).createOverExported},
 		{"a pool that is not mounted, replaced or read-only is silence", (*rack).createOnSickPool},
 		{"a pool that others have filled is exhausted", (*rack).createOnFullPool},
 		{"a slot that is not of our shape is invalid", func(r *rack) {
@@ -242,6 +244,33 @@ func (r *rack) createOverImage() {
 		r.must(r.Volumes().Delete(r.Context(), domain.Volume{ID: v.ID}))
 		v = r.made(pool, "on "+pool, 4*mib)
 		r.zero(v.Row.Path, 0, v.Row.Size)
+	}
+}
+
+// createOverExported cuts creates after each step, gives what they made to a node
+// without creating again, and lets the disk be removed by hand.
+func (r *rack) createOverExported() {
+	seen := 0
+	for step := 1; ; step++ {
+		r.bounded(step)
+		plan := r.blank(r.facts.Copying, fmt.Sprintf("web%d", step), 4*mib)
+		r.cutAt = step
+		if r.cutCreate(plan) == nil {
+			break
+		}
+		v, err := r.Volumes().Find(r.Context(), plan.ID)
+		if err != nil {
+			continue
+		}
+		seen++
+		v = r.held(v, "node-a")
+		r.write(v.Row.Path, 0, "precious")
+		r.must(r.RemoveDisk(v.ID.Slot))
+		r.refusesCreate(plan, domain.DataAtRisk)
+		r.reads(v.Row.Path, 0, "precious")
+	}
+	if seen == 0 {
+		r.Error("creates cut off that made a disk: got none, want one at least")
 	}
 }
 
@@ -332,6 +361,7 @@ func (r *rack) listPages() {
 	for most := 1; most <= len(want); most++ {
 		var got []domain.Volume
 		for after := ""; ; after = string(got[len(got)-1].ID.Slot) {
+			r.bounded(len(got))
 			page := r.list(ports.Page{After: after, Most: most})
 			if len(page) == 0 {
 				break

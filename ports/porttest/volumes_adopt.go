@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"strings"
 	"time"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
@@ -117,8 +118,9 @@ func (r *rack) adoptUnfit() {
 func (r *rack) adoptRecords() {
 	for _, s := range r.addStrangers() {
 		v := r.found(r.id(s.disk.Slot))
-		if s.standing != domain.NotOurs || s.name == "another cluster's volume" || s.disk.Export {
-			r.refusesAdopt(v, r.adoption(v, r.pool(r.facts.Plain).Name), domain.Invalid)
+		pool := strings.Split(v.Row.Path, "/")[1]
+		if s.standing != domain.NotOurs || s.name == anotherClusters {
+			r.refusesAdopt(v, r.adoption(v, pool), domain.Invalid)
 		}
 	}
 	v := r.made(r.facts.Plain, "web", 4*mib)

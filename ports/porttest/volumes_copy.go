@@ -118,6 +118,7 @@ func (r *rack) copyAgain() {
 func (r *rack) eachCut(plan func() domain.Plan, check func(domain.Plan)) {
 	r.Helper()
 	for step := 1; ; step++ {
+		r.bounded(step)
 		p := plan()
 		r.Silence(Outage{When: During, Step: step})
 		_, err := r.Volumes().Create(r.Context(), p)
@@ -200,6 +201,7 @@ func (r *rack) copyWithoutSource() {
 func (r *rack) copyWhileGranted() {
 	ran := true
 	for step := 1; ran; step++ {
+		r.bounded(step)
 		ran = false
 		source := r.made(r.facts.Copying, "source"+string(rune('a'+step)), 4*mib)
 		plan := r.clone(source, "copy"+string(rune('a'+step)), 4*mib)

@@ -75,6 +75,7 @@ func (r *rack) deleteRest() {
 func (r *rack) restOf(what string, do func(name string) (domain.VolumeID, error)) {
 	r.Helper()
 	for step := 1; ; step++ {
+		r.bounded(step)
 		r.cutAt = step
 		id, err := do(fmt.Sprintf("%s %d", what, step))
 		if err == nil {
@@ -187,6 +188,7 @@ func refusedDeleteTests() []rackTest {
 		}},
 		{"a late delete does not hit a newer volume of that name", (*rack).deleteLate},
 		{"a pool that is not mounted is silence, with a disk and without", (*rack).deleteOnSickPool},
+		{"nothing is gone while a pool that could hold it is not mounted", (*rack).deleteAbsentOnSickPool},
 		{"a place that another disk uses is data at risk", (*rack).deleteUsed},
 		{"what is left of an adopted volume is not removed", (*rack).deleteAdoptedRest},
 		{"a volume that is made while an older one is removed keeps its image", (*rack).deleteMeanwhile},
@@ -237,6 +239,18 @@ func (r *rack) deleteOnSickPool() {
 	}
 }
 
+func (r *rack) deleteAbsentOnSickPool() {
+	v := r.condemned(r.made(r.facts.Plain, "web", 4*mib))
+	r.must(r.Volumes().Delete(r.Context(), v))
+	for _, pool := range []string{r.facts.Copying, r.facts.Plain} {
+		r.must(r.SetPool(pool, PoolFault{Unmounted: true}))
+		r.refusesDelete(v, domain.Unreachable)
+		r.refusesDelete(domain.Volume{ID: v.ID}, domain.Unreachable)
+		r.must(r.SetPool(pool, PoolFault{}))
+	}
+	r.must(r.Volumes().Delete(r.Context(), v))
+}
+
 func (r *rack) deleteUsed() {
 	for _, pool := range []string{r.facts.Copying, r.facts.Plain} {
 		v := r.condemned(r.made(pool, "on "+pool, 4*mib))
@@ -262,6 +276,7 @@ func (r *rack) deleteAdoptedRest() {
 func (r *rack) deleteMeanwhile() {
 	ran := true
 	for step := 1; ran; step++ {
+		r.bounded(step)
 		ran = false
 		name := fmt.Sprintf("web%d", step)
 		old := r.made(r.facts.Copying, name, 4*mib)
