@@ -129,8 +129,11 @@ func (c *Controller) carryOut(ctx context.Context, a Array, plan domain.Plan) (d
 		return v, nil
 	}
 	c.pools.drop(a.Name)
-	if kind := domain.KindOf(err); kind == domain.Unreachable || kind == domain.Other {
+	switch kind := domain.KindOf(err); {
+	case kind == domain.Unreachable, kind == domain.Other: // no answer
 		c.unsettled.put(plan.ID.Slot, a.Name, c.settings.Now())
+	case kind == domain.NotFound && plan.Record.Origin.Kind == domain.FromNothing:
+		err = domain.Fail(domain.Conflict, "create", plan.ID.String(), "is deleted again already, ask again: %w", err)
 	}
 	return domain.Volume{}, err
 }
