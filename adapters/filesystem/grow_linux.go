@@ -38,7 +38,7 @@ func (f *Filesystems) Grow(ctx context.Context, d domain.Device, a domain.Access
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, growError(d, a, grow(int(root.Fd()), d, size))
+		return struct{}{}, growError(d, a, grow(int(root.Fd()), p, size))
 	})
 	return err
 }
@@ -92,7 +92,7 @@ func growError(d domain.Device, a domain.Access, err error) error {
 	return domain.Fail(kind, "grow", d.NQN.String(), "grow %s: %w", a, err)
 }
 
-var growers = map[domain.Access]func(root int, d domain.Device, size int64) error{
+var growers = map[domain.Access]func(root int, p *pinned, size int64) error{
 	domain.Ext4: growExt4, domain.XFS: growXFS, domain.Btrfs: growBtrfs,
 }
 
@@ -131,14 +131,24 @@ func mayResizeExt4() bool {
 }
 
 // growExt4 gives the number of blocks that fit. The kernel takes a size that is
-// there already for done.
-func growExt4(root int, _ domain.Device, size int64) error {
+// there already for done, but asks for the capability first.
+func growExt4(root int, p *pinned, size int64) error {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(root, &st); err != nil {
 		return err
 	}
 	blocks := uint64(size / st.Bsize) //nolint:gosec // neither is negative
 	_, err := ioctl(root, ext4Resize, unsafe.Pointer(&blocks))
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	head, unread := p.readRange(0, alignment)
+	if unread != nil {
+		return errors.Join(err, unread)
+	}
+	if fillsExt4(head, blocks) {
+		return nil
+	}
 	return err
 }
 
@@ -161,7 +171,7 @@ type xfsGrow struct {
 	_           uint32
 }
 
-func growXFS(root int, _ domain.Device, size int64) error {
+func growXFS(root int, _ *pinned, size int64) error {
 	var g xfsGeometryV1
 	if _, err := ioctl(root, xfsGeometry, unsafe.Pointer(&g)); err != nil {
 		return err
@@ -179,8 +189,8 @@ func growXFS(root int, _ domain.Device, size int64) error {
 const leastBtrfs = 256 << 20
 
 // growBtrfs grows the one device that is meant, to its end.
-func growBtrfs(root int, d domain.Device, size int64) error {
-	member, err := btrfsDevice(root, d)
+func growBtrfs(root int, p *pinned, size int64) error {
+	member, err := btrfsDevice(root, p.device)
 	if err != nil {
 		return err
 	}
@@ -188,7 +198,7 @@ func growBtrfs(root int, d domain.Device, size int64) error {
 	case size/alignment*alignment <= int64(member.total): //nolint:gosec // sizes fit
 		return nil
 	case size < leastBtrfs:
-		return domain.Fail(domain.Unsupported, "grow", d.NQN.String(),
+		return domain.Fail(domain.Unsupported, "grow", p.device.NQN.String(),
 			"a btrfs grows to %s or more, the device has %s", domain.Size(leastBtrfs), domain.Size(size))
 	}
 	var args struct {

@@ -147,6 +147,30 @@ func isExt(head []byte) bool {
 	return word(0) != 0 && word(0x18) <= 6 && word(0x4c) <= 1
 }
 
+// fillsExt4 reports whether the ext4 at the head of a device has as many blocks
+// as fit there. Like mke2fs it takes a rest for none that is too small for the
+// inode table of one more group. (e2fsprogs, lib/ext2fs/initialize.c.)
+func fillsExt4(head []byte, fit uint64) bool {
+	const at, wide, few = 1024, 0x80, 50
+	if !isExt(head) {
+		return false
+	}
+	word := func(offset int) uint64 { return uint64(binary.LittleEndian.Uint32(head[at+offset:])) }
+	blocks, group := word(0x4), word(0x20)
+	if word(0x60)&wide != 0 {
+		blocks |= word(0x150) << 32
+	}
+	inodeSize := uint64(binary.LittleEndian.Uint16(head[at+0x58:]))
+	inodeTable := word(0x28) * inodeSize >> (10 + word(0x18))
+	switch {
+	case blocks >= fit:
+		return true
+	case group == 0 || blocks%group != 0:
+		return false
+	}
+	return fit-blocks < inodeTable+few
+}
+
 // isDOS reports whether there is a partition table with at least one partition:
 // boot code ends in the same two bytes.
 func isDOS(head []byte) bool {
