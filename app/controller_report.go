@@ -91,9 +91,10 @@ func (c *Controller) Health(ctx context.Context, id domain.VolumeID) ([]domain.C
 // token of the next page.
 func (c *Controller) ListHealth(ctx context.Context, token string, most int) ([]VolumeHealth, string, error) {
 	l := lister[VolumeHealth]{
-		page: c.healthPage,
-		key:  func(h VolumeHealth) (domain.ArrayName, string) { return h.ID.Array, string(h.ID.Slot) },
-		keep: func(h VolumeHealth) bool { return len(h.Conditions) > 0 },
+		page:  c.healthPage,
+		key:   func(h VolumeHealth) (domain.ArrayName, string) { return h.ID.Array, string(h.ID.Slot) },
+		keep:  func(h VolumeHealth) bool { return len(h.Conditions) > 0 },
+		least: leastRead,
 	}
 	return l.list(ctx, c.arrays.All(), token, most)
 }

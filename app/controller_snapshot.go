@@ -170,6 +170,9 @@ func (c *Controller) ListSnapshots(ctx context.Context, f SnapshotFilter, token 
 		key:  func(s domain.Snapshot) (domain.ArrayName, string) { return s.ID.Array, s.ID.Name },
 		keep: func(s domain.Snapshot) bool { return f.Source == nil || s.Source == f.Source.Slot },
 	}
+	if f.Source != nil {
+		l.least = leastRead
+	}
 	return l.list(ctx, arrays, token, most)
 }
 

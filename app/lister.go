@@ -16,7 +16,13 @@ type lister[T any] struct {
 	page func(ctx context.Context, a Array, p ports.Page) ([]T, error)
 	key  func(T) (domain.ArrayName, string)
 	keep func(T) bool
+	// least is how many entries are read at a time at least: where few are kept,
+	// a page of one must not become an exec for every entry.
+	least int
 }
+
+// leastRead is for lists of which few entries are kept.
+const leastRead = 200
 
 // list returns at most most entries behind token, all if most is zero, and the
 // next token, "" at the end. A silent array is Unreachable: a partial list is
@@ -54,7 +60,7 @@ func (l lister[T]) listArray(ctx context.Context, a Array, after string, most, h
 	for {
 		p := ports.Page{After: after}
 		if most > 0 {
-			p.Most = most + 1 - have - len(kept)
+			p.Most = max(most+1-have-len(kept), l.least)
 		}
 		page, err := l.page(ctx, a, p)
 		if err != nil {

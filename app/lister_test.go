@@ -52,10 +52,13 @@ func TestPagesAddUpToTheWhole(t *testing.T) {
 			}
 		}
 		most := rapid.IntRange(0, 5).Draw(t, "most")
+		least := rapid.IntRange(0, 4).Draw(t, "least")
 		var got []listed
 		token := ""
 		for {
-			page, next, err := memory(entries).list(context.Background(), arrays, token, most)
+			l := memory(entries)
+			l.least = least
+			page, next, err := l.list(context.Background(), arrays, token, most)
 			if err != nil || most > 0 && len(page) > most {
 				t.Fatalf("page of %d after %q: %v, %v", most, token, page, err)
 			}
