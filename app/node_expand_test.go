@@ -100,7 +100,7 @@ func TestExpandGivesUpAtTheDeadline(t *testing.T) {
 	})
 }
 
-func TestExpandRefuses(t *testing.T) {
+func TestNodeExpandRefuses(t *testing.T) {
 	tests := []struct {
 		name string
 		do   func(r *rig, v vol) (domain.Size, error)
