@@ -204,7 +204,7 @@ func TestExpandComparesWithTheArray(t *testing.T) {
 	}
 }
 
-func TestExpandRefuses(t *testing.T) {
+func TestExpandOnTheArrayRefuses(t *testing.T) {
 	edit := func(do func(*fakerds.Disk)) func(*stand, domain.VolumeID) {
 		return func(s *stand, id domain.VolumeID) { s.must(s.one().Edit(string(id.Slot), do)) }
 	}
