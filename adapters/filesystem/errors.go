@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"syscall"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
@@ -17,6 +18,8 @@ func failed(op, id string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		kind = domain.Unreachable
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ENOTCONN), errors.Is(err, syscall.ESHUTDOWN):
+		kind = domain.Unreachable // the disk or its file system does not answer
 	case errors.Is(err, fs.ErrPermission):
 		kind = domain.Unsupported // of root, who this adapter runs as
 	}

@@ -13,6 +13,12 @@ import (
 // superblock whose checksum is wrong, and says the same of a damaged file system
 // as of an empty disk. Names are libblkid's.
 
+// How much of a device a probe reads at each end: where signatures lie.
+const (
+	headBytes = 4 << 20
+	tailBytes = 1 << 20
+)
+
 // firstBlock is where no file system that we make keeps users' data: a signature
 // in there is one, whatever else was recognized.
 const firstBlock = 4096

@@ -70,11 +70,7 @@ func (p *pinned) size() (int64, error) {
 	return n, nil
 }
 
-const (
-	headBytes = 4 << 20
-	tailBytes = 1 << 20
-	alignment = 4096 // suits every logical block size there is
-)
+const alignment = 4096 // suits every logical block size there is
 
 // edges are the first and the last bytes of a device, read past the cache.
 type edges struct {
