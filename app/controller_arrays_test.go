@@ -84,11 +84,8 @@ func TestCreateThatNamesItsArrayAsksNoOther(t *testing.T) {
 // elsewhere, or there are two volumes of one name.
 func TestUnsettledCreateIsRetriedOnTheSameArray(t *testing.T) {
 	s := newStand(t, unequal()...)
-	var land func()
-	s.wire.listen(nextCall("create volume", func(_ context.Context, ask func(context.Context) error) error {
-		land = func() { _ = ask(context.Background()) }
-		return noAnswer()
-	}))
+	meddle, land := late("create volume")
+	s.wire.listen(meddle)
 	_, err := s.Create(t.Context(), wish("vol"))
 	wantError(t, err, domain.Unreachable)
 
@@ -96,17 +93,14 @@ func TestUnsettledCreateIsRetriedOnTheSameArray(t *testing.T) {
 	s.clock.advance(time.Minute)
 	s.wantCreated(wish("another"), "small", "btrfs")
 	s.wantCreated(wish("vol"), "large", "btrfs")
-	land()
+	_ = land()
 	s.wantVolumesBeside("fill-btrfs", "another", "vol")
 }
 
 func TestUnsettledCreateThatIsRefusedLaterStaysWhereItMayLand(t *testing.T) {
 	s := newStand(t, unequal()...)
-	var land func()
-	s.wire.listen(nextCall("create volume", func(_ context.Context, ask func(context.Context) error) error {
-		land = func() { _ = ask(context.Background()) }
-		return noAnswer()
-	}))
+	meddle, land := late("create volume")
+	s.wire.listen(meddle)
 	_, err := s.Create(t.Context(), wish("vol"))
 	wantError(t, err, domain.Unreachable)
 
@@ -117,7 +111,7 @@ func TestUnsettledCreateThatIsRefusedLaterStaysWhereItMayLand(t *testing.T) {
 		wantError(t, err, domain.Exhausted)
 	}
 	s.empty("large", "btrfs")
-	land()
+	_ = land()
 	s.wantCreated(wish("vol"), "large", "btrfs")
 	s.wantVolumesBeside("", "vol")
 }

@@ -236,11 +236,8 @@ func TestLateCommandFindsAnotherRecord(t *testing.T) {
 			for _, do := range c.seen {
 				do(s)
 			}
-			var land func() error
-			s.wire.listen(nextCall(c.call, func(_ context.Context, ask func(context.Context) error) error {
-				land = func() error { return ask(context.Background()) }
-				return noAnswer()
-			}))
+			meddle, land := late(c.call)
+			s.wire.listen(meddle)
 			wantError(t, c.act(t.Context(), s), domain.Unreachable)
 			s.wire.listen(nil)
 			for _, do := range c.later {

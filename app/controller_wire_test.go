@@ -94,16 +94,6 @@ func nextCall(call string, meddle func(ctx context.Context, ask func(context.Con
 	}
 }
 
-// after does something when the next use of that name has had its effect and
-// before it is answered.
-func afterCall(call string, do func()) around {
-	return nextCall(call, func(ctx context.Context, ask func(context.Context) error) error {
-		err := ask(ctx)
-		do()
-		return err
-	})
-}
-
 // beforeCall does something before the next use of that name reaches the array.
 func beforeCall(call string, do func()) around {
 	return nextCall(call, func(ctx context.Context, ask func(context.Context) error) error {
@@ -112,12 +102,15 @@ func beforeCall(call string, do func()) around {
 	})
 }
 
-// lostReply loses the reply to the next use of that name.
-func lostReply(call string) around {
-	return nextCall(call, func(ctx context.Context, ask func(context.Context) error) error {
-		_ = ask(ctx)
+// late holds the next use of that name back, as a command that is thought lost
+// is. land lets it reach the array.
+func late(call string) (meddle around, land func() error) {
+	var held func() error
+	meddle = nextCall(call, func(ctx context.Context, ask func(context.Context) error) error {
+		held = func() error { return ask(context.WithoutCancel(ctx)) }
 		return noAnswer()
 	})
+	return meddle, func() error { return held() }
 }
 
 func noAnswer() error { return domain.Fail(domain.Unreachable, "test", "", "no answer") }
