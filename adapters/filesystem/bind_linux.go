@@ -30,11 +30,11 @@ func (m *Mounts) Bind(ctx context.Context, source, target string, readOnly bool,
 		}
 		same := func(e entry) (bool, error) { return bound(e, &want, readOnly) }
 		return put("bind", target, unix.S_IFDIR, same, func() (*os.File, error) {
-			set, clear := o.mountAttrs()
+			set, clr := o.mountAttrs()
 			if readOnly {
 				set |= unix.MOUNT_ATTR_RDONLY
 			}
-			return clone(source, set, clear)
+			return clone(source, set, clr)
 		})
 	})
 }
@@ -63,13 +63,13 @@ func bound(e entry, want *unix.Statx_t, readOnly bool) (bool, error) {
 // clone makes a mount of what is at path, with these flags, that belongs to no
 // peer group: what is mounted under one of the two is not mounted under the
 // other. It lasts while the returned file is open, or until it is put somewhere.
-func clone(path string, set, clear uint64) (*os.File, error) {
+func clone(path string, set, clr uint64) (*os.File, error) {
 	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
 	if err != nil {
 		return nil, fmt.Errorf("bind %s: %w", path, err)
 	}
-	m := os.NewFile(uintptr(fd), path) //nolint:gosec // a descriptor
-	attr := unix.MountAttr{Attr_set: set, Attr_clr: clear, Propagation: unix.MS_PRIVATE}
+	m := os.NewFile(uintptr(fd), path)
+	attr := unix.MountAttr{Attr_set: set, Attr_clr: clr, Propagation: unix.MS_PRIVATE}
 	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr)
 	if errors.Is(err, unix.ENOSYS) {
 		err = domain.Fail(domain.Unsupported, "bind", path, "Linux 5.12 or newer is needed: %w", err)

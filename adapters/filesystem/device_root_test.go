@@ -37,7 +37,7 @@ func newDisk(t *testing.T, size domain.Size, prepare ...func(image string)) (dom
 // tool runs a command of the test's.
 func tool(t *testing.T, name string, args ...string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput() //nolint:gosec // the test's own
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %q: %v: %s", name, args, err, out)
 	}
@@ -156,7 +156,7 @@ func binDir(t *testing.T, scripts map[string]string) {
 	for name, script := range scripts {
 		must(t, os.Remove(filepath.Join(dir, name)))
 		if script != "" {
-			must(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700)) //nolint:gosec // a program
+			must(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700))
 		}
 	}
 	t.Setenv("PATH", dir)
@@ -205,11 +205,11 @@ func TestBlkidIsNotBelievedAlone(t *testing.T) {
 // mkfs goes on when its caller's time is over, with nobody to hear it.
 func TestMkfsIsNotEnded(t *testing.T) {
 	d, _ := newDisk(t, 64*domain.MiB)
-	real, err := exec.LookPath("mkfs.ext4")
+	mkfs, err := exec.LookPath("mkfs.ext4")
 	must(t, err)
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	must(t, unix.Mkfifo(fifo, 0o600))
-	binDir(t, map[string]string{"mkfs.ext4": fmt.Sprintf("cat %s; echo words; exec %s \"$@\"", fifo, real)})
+	binDir(t, map[string]string{"mkfs.ext4": fmt.Sprintf("cat %s; echo words; exec %s \"$@\"", fifo, mkfs)})
 	ctx, cancel := context.WithCancel(t.Context())
 	made := make(chan error, 1)
 	f := NewFilesystems(0)

@@ -110,8 +110,10 @@ const (
 	btrfsFSInfo  = ioRead | 1024<<sizeBits | 0x94<<kindBits | 31
 )
 
-func ioctl(fd int, request uint, arg unsafe.Pointer) (uintptr, error) {
-	r, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(arg)) //nolint:gosec // a descriptor
+// ioctl hands arg, whose layout is the kernel's, to the file system.
+func ioctl[T any](fd int, request uint, arg *T) (uintptr, error) {
+	r, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request),
+		uintptr(unsafe.Pointer(arg))) //nolint:gosec // audited: each request's size is that of its argument
 	if errno != 0 {
 		return r, errno
 	}
@@ -138,7 +140,7 @@ func growExt4(root int, p *pinned, size int64) error {
 		return err
 	}
 	blocks := uint64(size / st.Bsize) //nolint:gosec // neither is negative
-	_, err := ioctl(root, ext4Resize, unsafe.Pointer(&blocks))
+	_, err := ioctl(root, ext4Resize, &blocks)
 	if !errors.Is(err, unix.EPERM) {
 		return err
 	}
@@ -152,16 +154,14 @@ func growExt4(root int, p *pinned, size int64) error {
 	return err
 }
 
-// An xfsGeometryV1 is struct xfs_fsop_geom_v1 (fs/xfs/libxfs/xfs_fs.h).
+// An xfsGeometryV1 is struct xfs_fsop_geom_v1 (fs/xfs/libxfs/xfs_fs.h), of which
+// little is of interest.
 type xfsGeometryV1 struct {
-	blockSize, rtExtentSize, agBlocks, agCount     uint32
-	logBlocks, sectorSize, inodeSize, imaxPercent  uint32
-	dataBlocks, rtBlocks, rtExtents, logStart      uint64
-	uuid                                           [16]byte
-	stripeUnit, stripeWidth                        uint32
-	version                                        int32
-	flags, logSectorSize, rtSectorSize, dirBlkSize uint32
-	_                                              uint32
+	blockSize   uint32
+	_           [6]uint32
+	imaxPercent uint32
+	dataBlocks  uint64
+	_           [9]uint64
 }
 
 // An xfsGrow is struct xfs_growfs_data.
@@ -173,14 +173,14 @@ type xfsGrow struct {
 
 func growXFS(root int, _ *pinned, size int64) error {
 	var g xfsGeometryV1
-	if _, err := ioctl(root, xfsGeometry, unsafe.Pointer(&g)); err != nil {
+	if _, err := ioctl(root, xfsGeometry, &g); err != nil {
 		return err
 	}
 	next := xfsGrow{blocks: uint64(size) / uint64(g.blockSize), imaxPercent: g.imaxPercent} //nolint:gosec // not negative
 	if next.blocks <= g.dataBlocks {
 		return nil
 	}
-	_, err := ioctl(root, xfsGrowData, unsafe.Pointer(&next))
+	_, err := ioctl(root, xfsGrowData, &next)
 	return err
 }
 
@@ -201,17 +201,27 @@ func growBtrfs(root int, p *pinned, size int64) error {
 		return domain.Fail(domain.Unsupported, "grow", p.device.NQN.String(),
 			"a btrfs grows to %s or more, the device has %s", domain.Size(leastBtrfs), domain.Size(size))
 	}
-	var args struct {
-		_    int64
-		name [4088]byte
-	}
+	var args btrfsVolume
 	copy(args.name[:], strconv.FormatUint(member.id, 10)+":max")
-	r, err := ioctl(root, btrfsResize, unsafe.Pointer(&args))
+	r, err := ioctl(root, btrfsResize, &args)
 	if err == nil && r > 0 { // BTRFS_ERROR_DEV_EXCL_RUN_IN_PROGRESS
 		return unix.EINPROGRESS
 	}
 	return err
 }
+
+// A btrfsVolume is struct btrfs_ioctl_vol_args, a btrfsSummary struct
+// btrfs_ioctl_fs_info_args (include/uapi/linux/btrfs.h).
+type (
+	btrfsVolume struct {
+		_    int64
+		name [4088]byte
+	}
+	btrfsSummary struct {
+		maxID uint64
+		_     [1016]byte
+	}
+)
 
 // A btrfsMember is struct btrfs_ioctl_dev_info_args: one device of a btrfs.
 type btrfsMember struct {
@@ -226,16 +236,13 @@ type btrfsMember struct {
 // btrfsDevice returns what the mounted btrfs says of the device; DataAtRisk if it
 // has it not. The number of its files says nothing of its disks.
 func btrfsDevice(root int, d domain.Device) (*btrfsMember, error) {
-	var fs struct {
-		maxID uint64
-		_     [1016]byte
-	}
-	if _, err := ioctl(root, btrfsFSInfo, unsafe.Pointer(&fs)); err != nil {
+	var fs btrfsSummary
+	if _, err := ioctl(root, btrfsFSInfo, &fs); err != nil {
 		return nil, fmt.Errorf("btrfs: %w", err)
 	}
 	for id := uint64(1); id <= fs.maxID; id++ {
 		member := btrfsMember{id: id}
-		if _, err := ioctl(root, btrfsDevInfo, unsafe.Pointer(&member)); err != nil {
+		if _, err := ioctl(root, btrfsDevInfo, &member); err != nil {
 			continue // ids of removed devices are not used again
 		}
 		path, _, _ := bytes.Cut(member.path[:], []byte{0})

@@ -194,7 +194,7 @@ func (p *pinned) mount(a domain.Access, readOnly bool, o options) (*os.File, err
 	if err != nil {
 		return nil, explain(a, fs, err)
 	}
-	m := os.NewFile(uintptr(fd), p.device.Path) //nolint:gosec // a descriptor
+	m := os.NewFile(uintptr(fd), p.device.Path)
 	if err := errors.Join(p.check(), p.shows(m, a)); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -230,7 +230,7 @@ func fileSystem(name string) (*os.File, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open file system %s: %w", name, err)
 	}
-	return os.NewFile(uintptr(fd), name), nil //nolint:gosec // a descriptor
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func configure(fs *os.File, params []param) error {
@@ -293,7 +293,7 @@ func (p *pinned) shows(m *os.File, a domain.Access) error {
 
 // mountAttrs returns what the options set on the mount and what has to be
 // cleared for that.
-func (o options) mountAttrs() (set, clear uint64) {
+func (o options) mountAttrs() (set, clr uint64) {
 	bits := map[attr]uint64{
 		noAtime: unix.MOUNT_ATTR_NOATIME, relAtime: unix.MOUNT_ATTR_RELATIME, strictAtime: unix.MOUNT_ATTR_STRICTATIME,
 		noDirAtime: unix.MOUNT_ATTR_NODIRATIME, noSuid: unix.MOUNT_ATTR_NOSUID, noDev: unix.MOUNT_ATTR_NODEV,
@@ -302,9 +302,9 @@ func (o options) mountAttrs() (set, clear uint64) {
 	for _, a := range o.attrs {
 		if a == noAtime || a == relAtime || a == strictAtime { // one of them: the last
 			set &^= unix.MOUNT_ATTR__ATIME
-			clear |= unix.MOUNT_ATTR__ATIME
+			clr |= unix.MOUNT_ATTR__ATIME
 		}
 		set |= bits[a]
 	}
-	return set, clear
+	return set, clr
 }

@@ -208,16 +208,16 @@ func TestLinkAtTheTargetIsNotFollowed(t *testing.T) {
 // kubelet's directory itself may be behind a link.
 func TestLinkOnTheWayToTheTargetIsFollowed(t *testing.T) {
 	m, d, _ := newMounts(t, domain.Ext4)
-	real := t.TempDir()
+	dir := t.TempDir()
 	link := filepath.Join(t.TempDir(), "kubelet")
-	must(t, os.Symlink(real, link))
+	must(t, os.Symlink(dir, link))
 	staging, target := filepath.Join(link, "plugins", "staging"), filepath.Join(link, "pods", "target")
 	for range 2 {
 		must(t, m.Mount(t.Context(), ports.Mounting{Device: d, Access: domain.Ext4, Target: staging}))
 		must(t, m.Bind(t.Context(), staging, target, false, nil))
 	}
-	entryAt(t, filepath.Join(real, "plugins", "staging"))
-	entryAt(t, filepath.Join(real, "pods", "target"))
+	entryAt(t, filepath.Join(dir, "plugins", "staging"))
+	entryAt(t, filepath.Join(dir, "pods", "target"))
 	_, err := NewFilesystems(0).Stats(t.Context(), target)
 	must(t, err)
 	for range 2 {

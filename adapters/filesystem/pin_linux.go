@@ -3,6 +3,7 @@ package filesystem
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"unsafe"
 
@@ -63,7 +64,7 @@ func changed(d domain.Device, err error) error {
 
 // size seeks the end of the device: reads give their offset themselves.
 func (p *pinned) size() (int64, error) {
-	n, err := p.Seek(0, os.SEEK_END)
+	n, err := p.Seek(0, io.SeekEnd)
 	if err != nil {
 		return 0, atRisk("the size of %s can not be read: %w", p.device.Path, err)
 	}

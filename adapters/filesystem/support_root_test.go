@@ -69,7 +69,7 @@ func attachImage(t *testing.T, nqn domain.NQN, image string) domain.Device {
 		path := fmt.Sprintf("/dev/loop%d", n)
 		dev, err := os.OpenFile(path, os.O_RDWR, 0)
 		must(t, err)
-		err = unix.IoctlLoopConfigure(int(dev.Fd()), &unix.LoopConfig{Fd: uint32(f.Fd())}) //nolint:gosec // a descriptor
+		err = unix.IoctlLoopConfigure(int(dev.Fd()), &unix.LoopConfig{Fd: uint32(f.Fd())})
 		must(t, dev.Close())
 		if errors.Is(err, unix.EBUSY) {
 			continue

@@ -50,7 +50,7 @@ func run(ctx context.Context, tool string, args ...string) (answer, error) {
 	if err != nil {
 		return answer{}, noTool(tool, err)
 	}
-	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // our tools, a proved path
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
@@ -88,7 +88,7 @@ func memory(name string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memory for the output of %s: %w", name, err)
 	}
-	return os.NewFile(uintptr(fd), name), nil //nolint:gosec // a descriptor
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func text(f *os.File) string {

@@ -14,7 +14,7 @@ import (
 // Unmount unmounts everything at target.
 func (m *Mounts) Unmount(ctx context.Context, target string) error {
 	return m.onTarget(ctx, "unmount", target, func() error {
-		_, err := clear("unmount", target)
+		_, err := vacate("unmount", target)
 		return err
 	})
 }
@@ -22,7 +22,7 @@ func (m *Mounts) Unmount(ctx context.Context, target string) error {
 // Unbind unmounts everything at target and removes what the mount was on.
 func (m *Mounts) Unbind(ctx context.Context, target string) error {
 	return m.onTarget(ctx, "unbind", target, func() error {
-		l, err := clear("unbind", target)
+		l, err := vacate("unbind", target)
 		if err != nil {
 			return err
 		}
@@ -30,10 +30,10 @@ func (m *Mounts) Unbind(ctx context.Context, target string) error {
 	})
 }
 
-// clear unmounts by path, as a number can be another disk's by now, until
+// vacate unmounts by path, as a number can be another disk's by now, until
 // nothing is mounted there. A link at the end of the path is not followed;
 // nothing can be mounted on one.
-func clear(op, target string) (place, error) {
+func vacate(op, target string) (place, error) {
 	for {
 		l, err := locate(op, target)
 		if err != nil {

@@ -130,7 +130,7 @@ func (f *Fabric) openAs(image string, id identity) (*os.File, error) {
 	}
 	f.sweep()
 	self := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
-	real, err := os.Readlink(self)
+	path, err := os.Readlink(self)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (f *Fabric) openAs(image string, id identity) (*os.File, error) {
 	// file system or subvolume can only be linked next to itself.
 	named, err := linked(self, filepath.Join(f.config.TargetDir, name))
 	if errors.Is(err, unix.EXDEV) {
-		named, err = linked(self, filepath.Join(filepath.Dir(real), name))
+		named, err = linked(self, filepath.Join(filepath.Dir(path), name))
 	}
 	if err != nil {
 		return nil, err

@@ -118,7 +118,7 @@ func TestProcesses(t *testing.T) {
 	r := newRig(t, "")
 	var others []*exec.Cmd
 	for range 4 {
-		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestConnectInAnotherProcess$") //nolint:gosec // this test
+		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestConnectInAnotherProcess$")
 		c.Env = append(os.Environ(), otherProcess+"="+r.config.TargetDir)
 		must(t, c.Start())
 		others = append(others, c)
@@ -225,7 +225,7 @@ func TestTwoHostsHaveADeviceEach(t *testing.T) {
 	if got, err := readDevice(other.Identity().Path, 6, 4096); err != nil || string(got) != "shared" {
 		t.Errorf("got %q, %v through the other device, want %q", got, err, "shared")
 	}
-	_, err = r.other(host + "1").Prove(t.Context(), r.id.nqn)
+	_, err = r.other(host+"1").Prove(t.Context(), r.id.nqn)
 	wantKind(t, err, domain.NotFound)
 }
 
@@ -255,7 +255,7 @@ func TestNodeOfAnotherDeviceIsRefused(t *testing.T) {
 			wrong := r.config
 			wrong.Dev = t.TempDir()
 			node := filepath.Join(wrong.Dev, filepath.Base(r.device(t).Path))
-			must(t, unix.Mknod(node, unix.S_IFBLK|0o600, int(dev))) //nolint:gosec // a device number
+			must(t, unix.Mknod(node, unix.S_IFBLK|0o600, int(dev)))
 			if _, err := New(wrong).Prove(t.Context(), r.id.nqn); err == nil || domain.Is(err, domain.NotFound) {
 				t.Errorf("got error %v, want another than NotFound: it is connected", err)
 			}

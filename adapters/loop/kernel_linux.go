@@ -144,7 +144,7 @@ func (k kernel) node(name string, mode, major, minor uint32) (string, error) {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return path, err
 	}
-	err := unix.Mknod(path, mode|0o600, int(unix.Mkdev(major, minor)))
+	err := unix.Mknod(path, mode|0o600, int(unix.Mkdev(major, minor))) //nolint:gosec // numbers have 32 bits together
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return "", fmt.Errorf("make %s: %w", path, err)
 	}

@@ -67,7 +67,7 @@ func newHost(t *testing.T) porttest.Host {
 
 func occupy(t *testing.T, d domain.Device, a domain.Access) (target string, leave func()) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "mkfs."+string(a), "-q", d.Path).CombinedOutput(); err != nil { //nolint:gosec // a fixed set
+	if out, err := exec.CommandContext(t.Context(), "mkfs."+string(a), "-q", d.Path).CombinedOutput(); err != nil {
 		t.Fatalf("got %v, want a file system: %s", err, out)
 	}
 	target = t.TempDir()
@@ -125,7 +125,7 @@ func bindForeign(t *testing.T, path, label string) (name string) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	must(t, err)
 	defer func() { _ = f.Close() }()
-	config := unix.LoopConfig{Fd: uint32(f.Fd())} //nolint:gosec // a descriptor
+	config := unix.LoopConfig{Fd: uint32(f.Fd())}
 	copy(config.Info.File_name[:], label)
 	for {
 		n, err := unix.IoctlRetInt(int(control.Fd()), unix.LOOP_CTL_GET_FREE)
