@@ -178,6 +178,22 @@ func TestHealthOfADeadMount(t *testing.T) {
 	}
 }
 
+func TestHealthOfAVolumeThatLostOnePath(t *testing.T) {
+	r := newRig(t)
+	v := r.staged(r.volume("a"))
+	r.tap.seen = func(list []domain.Controller) []domain.Controller {
+		second := list[0]
+		second.Name, second.State = "second", domain.Connecting
+		return append(list, second)
+	}
+	got, err := r.node.Health(t.Context(), v.slot(), v.staging.Path, "")
+	must(t, err)
+	if want := []string{"degraded PathLost"}; !slices.Equal(reasons(got), want) {
+		t.Errorf("got %+v, want %v", got, want)
+	}
+	must(t, r.publish(v, v.target("pod"))) // one path is enough
+}
+
 func TestHealthWithoutPathsFindsTheMount(t *testing.T) {
 	r := newRig(t)
 	v := r.staged(r.volume("a"))

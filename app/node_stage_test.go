@@ -448,6 +448,22 @@ func TestStageOfWhatIsHeldTouchesNothing(t *testing.T) {
 	}
 }
 
+func TestStageThatFailsMakesTheDeviceWritableAgain(t *testing.T) {
+	r := newRig(t)
+	v := r.volume("a")
+	must(t, r.stage(v))
+	must(t, r.unstage(v))
+	must(t, r.kernel.Fabric().Connect(t.Context(), v.staging.Attachment.Target)) // so that it stays
+	r.tap.arm(func(_ int, call string) error {
+		if call == "mount" {
+			return kind(domain.Other)
+		}
+		return nil
+	}, nil)
+	wantKind(t, r.stage(never(reader(v))), domain.Other)
+	must(t, r.kernel.WriteDevice(t.Context(), r.devicePath(v), []byte("x"), 0))
+}
+
 func TestStageCalledWithAnEndedContext(t *testing.T) {
 	r := newRig(t)
 	v := r.volume("a")

@@ -308,6 +308,32 @@ func TestUnstageWithAControllerThatIsNotLive(t *testing.T) {
 	})
 }
 
+func TestAProbingConnectAsksWhereTheControllerWasConnected(t *testing.T) {
+	lost, hinted := domain.Portal{Host: "192.0.2.8", Port: 4421}, domain.Portal{Host: "192.0.2.1", Port: 4420}
+	for name, test := range map[string]struct {
+		portal domain.Portal
+		want   domain.Portal
+	}{
+		"a controller with an address":     {lost, lost},
+		"a controller without: the hint's": {domain.Portal{}, hinted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, v := refused(t)
+				r.tap.seen = func(list []domain.Controller) []domain.Controller {
+					list[0].Portal = test.portal
+					return append(list, list[0]) // a second path
+				}
+				wantKind(t, r.unstage(v), domain.Unreachable)
+				got := r.tap.asked[0]
+				if !slices.Equal(got.Portals, []domain.Portal{test.want}) || got.NQN != v.nqn() || got.HostNQN != r.self.NQN() {
+					t.Errorf("got %+v asked, want %s of %s", got, test.want, v.nqn())
+				}
+			})
+		})
+	}
+}
+
 func TestUnstageOfADeadMount(t *testing.T) {
 	r := newRig(t, removesControllers)
 	v := r.staged(r.volume("a"))

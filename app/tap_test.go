@@ -16,8 +16,11 @@ import (
 type tap struct {
 	mu    sync.Mutex
 	calls []string
-	open  int // devices
-	yes   int // probing connects that succeed whatever the target says
+	open  int             // devices
+	yes   int             // probing connects that succeed whatever the target says
+	asked []domain.Target // by probing connects
+	// seen changes what the host sees of its controllers.
+	seen func([]domain.Controller) []domain.Controller
 	// before is asked before a call, by its number and name, after once it has
 	// been made; an error of theirs is the call's.
 	before, after func(n int, call string) error
@@ -48,9 +51,10 @@ func (t *tap) admit(n int) {
 	t.yes = n
 }
 
-func (t *tap) admitted() bool {
+func (t *tap) admitted(target domain.Target) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.asked = append(t.asked, target)
 	t.yes--
 	return t.yes >= 0
 }
@@ -106,7 +110,7 @@ func (f tapFabric) Connect(ctx context.Context, t domain.Target) error {
 
 func (f tapFabric) Admits(ctx context.Context, t domain.Target) (bool, error) {
 	return through(f.tap, "admits", func() (bool, error) {
-		if f.admitted() {
+		if f.admitted(t) {
 			return true, nil
 		}
 		return f.Fabric.Admits(ctx, t)
@@ -122,7 +126,13 @@ func (f tapFabric) Abandon(ctx context.Context, nqn domain.NQN, host string) err
 }
 
 func (f tapFabric) List(ctx context.Context) ([]domain.Controller, error) {
-	return through(f.tap, "controllers", func() ([]domain.Controller, error) { return f.Fabric.List(ctx) })
+	return through(f.tap, "controllers", func() ([]domain.Controller, error) {
+		list, err := f.Fabric.List(ctx)
+		if f.seen != nil && err == nil {
+			list = f.seen(list)
+		}
+		return list, err
+	})
 }
 
 func (f tapFabric) Rescan(ctx context.Context, nqn domain.NQN) error {
