@@ -172,8 +172,8 @@ func TestContextKeys(t *testing.T) {
 		"array": "rds1", "slot": "csi-qhpjoa4hu6674kowqup7clp6ma",
 		"nqn":     "nqn.2000-02.com.mikrotik:csi-qhpjoa4hu6674kowqup7clp6ma.neweepoc",
 		"portals": "10.0.0.1:4420",
-		"hostNQN": "nqn.2014-08.org.nvmexpress:uuid:7a91997a-238e-5dad-9efd-1a4f26c6221a",
-		"hostID":  "7a91997a-238e-5dad-9efd-1a4f26c6221a",
+		"hostNQN": "nqn.2014-08.org.nvmexpress:uuid:8b6397c8-0328-5bf8-838d-ebdca407cd3f",
+		"hostID":  "8b6397c8-0328-5bf8-838d-ebdca407cd3f",
 		"size":    "1073741824", "format": "blank-until:1800086400", "copy": "false", "readOnly": "false",
 		"ctrlLossTmo": "-1", "reconnectDelay": "2", "keepAliveTmo": "5", "nrIOQueues": "4",
 	}

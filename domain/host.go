@@ -30,6 +30,10 @@ type Host struct {
 	UUID UUID
 }
 
+// hostNamespace is the UUIDv5 of the DNS name rds.csi.srvlab.io (RFC 9562,
+// section 5.5). It never changes: host ids would.
+var hostNamespace = UUID{0x45, 0xc0, 0xbd, 0x33, 0xe1, 0xb2, 0x59, 0x16, 0x91, 0x54, 0x3c, 0x2b, 0xb7, 0x2b, 0xa8, 0xe2}
+
 // NewHost derives the host of a node: UUIDv5 of cluster id, node name and
 // machine id. machine is what /etc/machine-id or the DMI product uuid holds,
 // white space around it does not count; it may be empty.
@@ -38,8 +42,8 @@ func NewHost(cluster ClusterID, node, machine string) (Host, error) {
 		return Host{}, Fail(Invalid, "parse node name", "",
 			"node id %q: 1 to %d bytes of UTF-8 without control characters are allowed", node, maxNodeName)
 	}
-	digest := sha1.Sum([]byte(strings.Join( //nolint:gosec // see the import
-		[]string{"rds-csi/1/host", string(cluster), node, strings.TrimSpace(machine)}, "\x00")))
+	name := strings.Join([]string{string(cluster), node, strings.TrimSpace(machine)}, "\x00")
+	digest := sha1.Sum(append(hostNamespace[:], name...)) //nolint:gosec // see the import
 	var u UUID
 	copy(u[:], digest[:])
 	u[6] = u[6]&0x0f | 0x50

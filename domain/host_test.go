@@ -13,14 +13,14 @@ func TestHostsNeverChange(t *testing.T) {
 	for _, test := range []struct{ cluster, node, machine, uuid, id string }{
 		{
 			"demo", "node-a", "0123456789abcdef0123456789abcdef",
-			"a4087120-2b7f-5dc5-800c-5598f0a93345", "node-a.uqehciblp5o4laamkwmpbkjtiu",
+			"5cde1644-05f8-58b5-b80a-f5fc482a6c9b", "node-a.ltpbmraf7bmlloak6x6eqktmtm",
 		},
-		{"demo", "node-a", "", "53fba971-4ca0-5210-905f-a286573bd5a9", "node-a.kp52s4kmubjbbec7ukdfoo6vve"},
+		{"demo", "node-a", "", "a592db6d-37d2-5a41-a7f9-7ee6d999976b", "node-a.uwjnw3jx2jnedj7zp3tntgmxnm"},
 		{
 			"demo", "ip-10-0-1-2.eu.example.com", "m",
-			"22684c9a-f706-50f2-8064-b28f8bbc3874", "ip-10-0-1-2.eu.example.com.ejuezgxxazipfadewkhyxpbyoq",
+			"559ecae3-bd13-5328-89f9-13d24e5db8e1", "ip-10-0-1-2.eu.example.com.kwpmvy55cnjsrcpzcpje4xny4e",
 		},
-		{"prod-eu-1", "node-a", "", "25e46745-e370-5d87-955f-115578b5bb13", "node-a.exsgorpdoboypfk7cfkxrnn3cm"},
+		{"prod-eu-1", "node-a", "", "7070f0c5-ee57-5651-80f9-a268f9e395bf", "node-a.obypbrpok5lfdahzujupty4vx4"},
 	} {
 		h, err := NewHost(ClusterID(test.cluster), test.node, test.machine)
 		if err != nil || h.UUID.String() != test.uuid || string(h.ID()) != test.id {

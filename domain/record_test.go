@@ -41,9 +41,9 @@ func TestRecordsNeverChange(t *testing.T) {
 			"rds-csi/1/owner=mrjubmgy/name=pvc-1%20%27%C3%A4%27/pvc=shop~data-db-0/size=5368709120/access=block/pool=pool1/" +
 				"fsuuid=40437dbc-2318/array=rds1/inpool=pool1/param=n8/timing=c600~f30/content=u/state=ready/epoch=abcdefgh/" +
 				"first=1800000000/lingering=yes/" +
-				"grant=node-a.kp52s4kmubjbbec7ukdfoo6vve~mnmw~rw~1800000001~4294967296~never~c-1~r2~k5~n4/" +
-				"grant=node.b.lr7bqs4zenlldi3cqhhjupay2u~mnmw~rw~1800000002~5368709120~blank-until%3A1800000003/" +
-				"origin=volume~csi-x/created=1799999995/nonce=4f2a/", "lecgfroq",
+				"grant=node-a.uwjnw3jx2jnedj7zp3tntgmxnm~mnmw~rw~1800000001~4294967296~never~c-1~r2~k5~n4/" +
+				"grant=node.b.tozzjbz7cbm55lblrrs5qocj4a~mnmw~rw~1800000002~5368709120~blank-until%3A1800000003/" +
+				"origin=volume~csi-x/created=1799999995/nonce=4f2a/", "dh2y5opy",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
