@@ -78,7 +78,7 @@ func (s *stand) build(b builtArray) app.Array {
 	}
 	dir := s.t.TempDir()
 	rds, err := fakerds.Open(fakerds.Config{
-		Dir: dir, Array: b.name, Cluster: standCluster, Pools: b.pools, Fencing: b.fencing, Now: s.clock.Now,
+		Dir: dir, Array: b.name, Cluster: standCluster, Pools: b.pools, Fencing: b.fencing, Now: s.clock.Now, NoSync: true,
 	})
 	if err != nil {
 		s.t.Fatal(err)
