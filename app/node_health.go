@@ -201,7 +201,7 @@ func (e *examination) fileSystem(ctx context.Context) {
 func (e *examination) writer(ctx context.Context, nqn domain.NQN, path string) bool {
 	hints, _ := e.node.host.Hints.List(ctx)
 	return slices.ContainsFunc(hints, func(h ports.Hint) bool {
-		return h.Attachment.Target.NQN == nqn && h.Staging == path && !h.Use.ReadOnly
+		return h.Attachment.Target.NQN == nqn && spelled(h.Staging) == path && !h.Use.ReadOnly
 	})
 }
 

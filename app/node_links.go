@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -135,10 +135,25 @@ type mountTable []ports.Mount
 
 func (n *Node) mounts(ctx context.Context) (mountTable, error) { return n.host.Mounts.List(ctx) }
 
+// spelled returns a path as the mount table spells it: without links on the way
+// there. An orchestrator's directory may lie behind one.
+func spelled(path string) string {
+	path = filepath.Clean(path)
+	parent := filepath.Dir(path)
+	if parent == path {
+		return path
+	}
+	if followed, err := filepath.EvalSymlinks(parent); err == nil {
+		return filepath.Join(followed, filepath.Base(path))
+	}
+	return filepath.Join(spelled(parent), filepath.Base(path))
+}
+
 // at returns what is visible at the path: the mount that was made last.
-func (t mountTable) at(where string) (ports.Mount, bool) {
+func (t mountTable) at(path string) (ports.Mount, bool) {
+	path = spelled(path)
 	for _, m := range slices.Backward(t) {
-		if path.Clean(m.Target) == path.Clean(where) {
+		if filepath.Clean(m.Target) == path {
 			return m, true
 		}
 	}
@@ -157,9 +172,11 @@ func shows(m ports.Mount, number string) bool {
 // except returns the targets where the device shows, other than the paths.
 func (t mountTable) except(number string, paths ...string) []string {
 	var targets []string
+	for i := range paths {
+		paths[i] = spelled(paths[i])
+	}
 	for _, m := range t {
-		isPath := func(p string) bool { return path.Clean(p) == path.Clean(m.Target) }
-		if shows(m, number) && !slices.ContainsFunc(paths, isPath) && !slices.Contains(targets, m.Target) {
+		if shows(m, number) && !slices.Contains(paths, filepath.Clean(m.Target)) && !slices.Contains(targets, m.Target) {
 			targets = append(targets, m.Target)
 		}
 	}

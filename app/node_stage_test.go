@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -374,6 +376,12 @@ func TestStageLeavesOthersAlone(t *testing.T) {
 	stranger.NQN.Epoch, stranger.HostNQN = "cccccccc", "nqn.2014-08.org.nvmexpress:uuid:stranger"
 	must(t, r.target.Export(stranger.NQN, v.image, stranger.HostNQN))
 	must(t, r.kernel.Fabric().Connect(t.Context(), stranger))
+	strangers, err := r.kernel.Devices().Prove(t.Context(), stranger.NQN)
+	must(t, err)
+	release, err := r.kernel.Hold(strangers.Identity().Path)
+	must(t, err)
+	defer release()
+	must(t, strangers.Close())
 	intact := r.kernel.AddForeign("nqn.2001-01.example:boot")
 
 	must(t, r.stage(v))
@@ -446,6 +454,36 @@ func TestStageOfWhatIsHeldTouchesNothing(t *testing.T) {
 	if got := r.tap.made(looks...); !slices.Equal(got, []string{"connect"}) {
 		t.Errorf("got calls %v, want no check of a file system that is mounted", got)
 	}
+}
+
+func TestStageBehindALinkIsTheSamePlace(t *testing.T) {
+	r := newRig(t)
+	v := r.volume("a")
+	dir := filepath.Dir(v.staging.Path)
+	must(t, os.Symlink(dir, dir+"-link"))
+	v.staging.Path = filepath.Join(dir+"-link", "staging")
+	for range 2 {
+		must(t, r.stage(v))
+		must(t, r.publish(v, v.target("pod")))
+		r.wantLeft(1, 2)
+	}
+	_, err := r.node.Stats(t.Context(), v.slot(), v.staging.Path)
+	must(t, err)
+	must(t, r.unpublish(v, v.target("pod")))
+	must(t, r.unstage(v))
+	r.wantNothingLeft()
+}
+
+func TestStageWhoseConnectionIsLostAgain(t *testing.T) {
+	r := newRig(t)
+	v := r.volume("a")
+	r.tap.arm(nil, func(_ int, call string) error {
+		if call == "connect" {
+			must(t, r.kernel.Fabric().Disconnect(t.Context(), v.nqn(), r.self.NQN()))
+		}
+		return nil
+	})
+	wantKind(t, r.stage(v), domain.Unreachable) // not NotFound: the volume is there
 }
 
 func TestStageThatFailsMakesTheDeviceWritableAgain(t *testing.T) {
