@@ -94,6 +94,13 @@ func TestUnstageTakesEveryEpochOffUnlessOneIsHeld(t *testing.T) {
 	wantKind(t, r.unstage(v), domain.InUse)
 	r.wantLeft(2, 1) // all must be unheld before any is disconnected
 	must(t, r.unpublish(v, pod))
+	for _, held := range []vol{v, r.overlap(v)} {
+		release, err := r.kernel.Hold(r.devicePath(held))
+		must(t, err)
+		wantKind(t, r.unstage(v), domain.InUse)
+		r.wantLeft(2, 0)
+		release()
+	}
 	must(t, r.unstage(v))
 	r.wantNothingLeft()
 }
