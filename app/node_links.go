@@ -73,14 +73,21 @@ func find(links []link, nqn domain.NQN) (link, bool) {
 	return links[i], true
 }
 
-// prove opens the device of a subsystem. Its caller closes it with close.
+// prove opens the device of a subsystem that has one. Its caller closes it with
+// close.
 func (n *Node) prove(ctx context.Context, nqn domain.NQN) (ports.Device, error) {
+	return n.proveUnder(ctx, n.quick, nqn)
+}
+
+// proveUnder is prove under one of the watchdogs: to wait for a device that has
+// yet to show up takes long.
+func (n *Node) proveUnder(ctx context.Context, w *watchdog, nqn domain.NQN) (ports.Device, error) {
 	late := func(d ports.Device) {
 		if d != nil {
 			_ = d.Close() // nobody is left who could be told
 		}
 	}
-	return watch(ctx, n.quick, callProve, nqn.String(), late, func(ctx context.Context) (ports.Device, error) {
+	return watch(ctx, w, callProve, nqn.String(), late, func(ctx context.Context) (ports.Device, error) {
 		return n.host.Devices.Prove(ctx, nqn)
 	})
 }

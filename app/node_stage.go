@@ -127,7 +127,7 @@ func (w *staging) connect(ctx context.Context) error {
 // prove opens the device and refuses one that is not the volume or is smaller
 // than what was granted.
 func (w *staging) prove(ctx context.Context) (err error) {
-	w.device, err = w.node.prove(ctx, w.nqn)
+	w.device, err = w.node.proveUnder(ctx, w.node.long, w.nqn)
 	switch {
 	case domain.Is(err, domain.NotFound):
 		return domain.Fail(domain.Unreachable, "stage", w.id, "the connection was lost before its device was proved: %w", err)
