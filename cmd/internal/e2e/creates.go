@@ -6,12 +6,14 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	spec "github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
+	"git.srvlab.io/whiskey/rds-csi-driver/ports/porttest"
 )
 
 // Creates is the suite of creates that meet each other or whose client gives up:
@@ -125,7 +127,7 @@ func different(t *testing.T, w World) {
 }
 
 // givesUp lets the client give up at every point of a create: around each use of
-// the array, within the first uses, and wherever a race leads to.
+// the array, within one, and wherever a race leads to.
 func givesUp(t *testing.T, w World, k kind) {
 	d := w.start(t)
 	source := k.source(d, w)
@@ -165,7 +167,7 @@ func givesUp(t *testing.T, w World, k kind) {
 }
 
 // A point is where a client gives up: before or after a use of the array, or
-// after a step of a call.
+// when the array is silent after a step of a call, half of it done.
 type point struct {
 	name      string
 	use, step int
@@ -188,7 +190,7 @@ func points(d *driver, w World, r *spec.CreateVolumeRequest) (list []point) {
 	}
 	const steps = 6 // more than a create has; what is beyond is never reached
 	for step := 1; step <= steps; step++ {
-		list = append(list, point{name: fmt.Sprintf("after step %d", step), step: step})
+		list = append(list, point{name: fmt.Sprintf("silent after step %d", step), step: step})
 	}
 	return list
 }
@@ -209,8 +211,11 @@ func (d *driver) abandoned(w World, r *spec.CreateVolumeRequest, p point) (*spec
 	}
 	switch {
 	case p.step > 0:
-		w.Array.Meanwhile(p.step, giveUp)
-		defer w.Array.Meanwhile(0, nil)
+		w.Array.Silence(porttest.Outage{When: porttest.During, Step: p.step, Hang: true})
+		defer w.Array.Speak()
+		patience, end := context.WithTimeout(client, 50*time.Millisecond)
+		defer end()
+		client = patience
 	case p.after:
 		d.line.listen(nil, act)
 	default:
@@ -218,8 +223,12 @@ func (d *driver) abandoned(w World, r *spec.CreateVolumeRequest, p point) (*spec
 	}
 	defer d.line.listen(nil, nil)
 	answer, err := d.CreateVolume(client, r)
+	want := codes.Canceled
+	if p.step > 0 {
+		want = codes.DeadlineExceeded
+	}
 	if err != nil {
-		d.code(err, codes.Canceled)
+		d.code(err, want)
 	}
 	return answer, err
 }

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestCreates(t *testing.T) { e2e.Creates(t, memory) }
 func TestSilence(t *testing.T) { e2e.Silence(t, memory) }
+func TestLife(t *testing.T)    { e2e.Life(t, memory) }
 
 const cluster domain.ClusterID = "e2e"
 

@@ -140,7 +140,9 @@ func creates(source func(b *bench) *spec.VolumeContentSource) func(b *bench) (fu
 	}
 }
 
-func (b *bench) copied() string { return b.create(request(b.name+"-source", domain.Ext4, b.w.Pool, nil)) }
+func (b *bench) copied() string {
+	return b.create(request(b.name+"-source", domain.Ext4, b.w.Pool, nil))
+}
 
 func writes() []verb {
 	return []verb{
@@ -202,16 +204,16 @@ func publishes(b *bench) (func(context.Context, *driver) error, func()) {
 // refused checks that another node gets that code.
 func (b *bench) refused(id string, want codes.Code) {
 	b.t.Helper()
-	b.code(b.elsewhere(id), want)
+	b.code(b.elsewhere(id, domain.Ext4), want)
 }
 
 // elsewhere publishes a volume to a second node.
-func (d *driver) elsewhere(id string) error {
+func (d *driver) elsewhere(id string, a domain.Access) error {
 	d.t.Helper()
 	other, err := domain.NewHost(d.cluster, "another-node", "another machine")
 	d.must(err)
 	_, err = d.ControllerPublishVolume(d.t.Context(), &spec.ControllerPublishVolumeRequest{
-		VolumeId: id, NodeId: string(other.ID()), VolumeCapability: capability(domain.Ext4),
+		VolumeId: id, NodeId: string(other.ID()), VolumeCapability: capability(a),
 	})
 	return err
 }

@@ -43,9 +43,6 @@ type Array interface {
 	// Silence makes the array silent as o says, until Speak.
 	Silence(o porttest.Outage)
 	Speak()
-	// Meanwhile runs do once, after the given step of the next call that gets so
-	// far.
-	Meanwhile(step int, do func())
 	// Rest returns what lies on the array: disks and files on its pools.
 	Rest() ([]string, error)
 }
