@@ -3,7 +3,6 @@ package filesystem
 import (
 	"context"
 	"errors"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +31,9 @@ func (f *Filesystems) Check(ctx context.Context, d domain.Device, a domain.Acces
 		}
 		defer func() { _ = p.Close() }()
 		if err := p.tryMount(a); err != nil {
+			return struct{}{}, err
+		}
+		if err := p.writable(); err != nil {
 			return struct{}{}, err
 		}
 		if a != domain.Ext4 {
@@ -70,7 +72,7 @@ func damaged(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, os.ErrInvalid)
+	return false
 }
 
 // preen runs e2fsck. (Exit status: e2fsck(8).)

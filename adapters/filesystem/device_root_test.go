@@ -243,6 +243,11 @@ func TestHangingToolIsLeftBehind(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	must(t, unix.Mkfifo(fifo, 0o600))
 	binDir(t, map[string]string{"blkid": fmt.Sprintf("trap '' TERM; echo > %s; cat %s", fifo, fifo)})
+	t.Cleanup(func() { // lets blkid go when the test has failed
+		if gate, err := os.OpenFile(fifo, os.O_WRONLY|unix.O_NONBLOCK, 0); err == nil {
+			_ = gate.Close()
+		}
+	})
 	f := NewFilesystems(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	probed := make(chan error, 1)
@@ -286,6 +291,22 @@ func TestCheckOfWhatNeedsADecisionIsDataAtRisk(t *testing.T) {
 		tool(t, "debugfs", "-w", "-R", "sif /a mode 0", image)
 	})
 	wantKind(t, NewFilesystems(0).Check(t.Context(), d, domain.Ext4), domain.DataAtRisk, "e2fsck")
+}
+
+// A process that died while it had the device read-only does not make it so for
+// ever.
+func TestCheckTakesTheReadOnlyFlagOff(t *testing.T) {
+	d, _ := newDisk(t, 64*domain.MiB)
+	f, m := NewFilesystems(0), NewMounts(0)
+	must(t, f.Make(t.Context(), d, ports.Making{Access: domain.Ext4}))
+	p, err := pin(d, 0)
+	must(t, err)
+	must(t, errors.Join(p.setReadOnly(1), p.Close()))
+	must(t, f.Check(t.Context(), d, domain.Ext4))
+	if readOnlyFlag(t, d) {
+		t.Error("got a read-only device, want a writable one")
+	}
+	mountAt(t, m, ports.Mounting{Device: d, Access: domain.Ext4, Target: filepath.Join(t.TempDir(), "mount")})
 }
 
 func TestCheckOfAHeldDeviceIsInUse(t *testing.T) {

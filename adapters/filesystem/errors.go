@@ -1,6 +1,7 @@
 package filesystem
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -9,10 +10,17 @@ import (
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
 
-// failed gives an error of this package the form that the ports ask for.
+// failed gives an error of this package the form that the ports ask for: a
+// *domain.Error that names the object.
 func failed(op, id string, err error) error {
-	if _, done := errors.AsType[*domain.Error](err); err == nil || done {
-		return err
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*domain.Error](err); ok {
+		if e.Error() != err.Error() { // with more around it, which stays
+			return &domain.Error{Kind: e.Kind, Op: e.Op, Err: err}
+		}
+		return &domain.Error{Kind: e.Kind, Op: e.Op, ID: cmp.Or(e.ID, id), Err: e.Err}
 	}
 	kind := domain.Other
 	switch {

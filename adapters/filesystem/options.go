@@ -102,13 +102,18 @@ type options struct {
 func parseOptions(a domain.Access, list []string) (options, error) {
 	known := maps.Clone(generalOptions)
 	maps.Copy(known, fileSystemOptions[a])
-	return takeOptions(list, string(a), func(key string) (option, bool) { o, ok := known[key]; return o, ok })
+	o, bad := takeOptions(list, func(key string) (option, bool) { o, ok := known[key]; return o, ok })
+	if bad != nil {
+		return options{}, domain.Fail(domain.Invalid, "parse mount options", "",
+			"mount option %q is not taken on %s, allowed are %s", *bad, a, strings.Join(MountOptions(a), ", "))
+	}
+	return o, nil
 }
 
 // parseBindOptions reads the options of a bind: those of every file system are
 // taken, those of the mount itself are set.
 func parseBindOptions(list []string) (options, error) {
-	o, err := takeOptions(list, "a bind", func(key string) (option, bool) {
+	o, bad := takeOptions(list, func(key string) (option, bool) {
 		if o, ok := generalOptions[key]; ok {
 			return o, true
 		}
@@ -119,17 +124,20 @@ func parseBindOptions(list []string) (options, error) {
 		}
 		return option{}, false
 	})
-	return options{attrs: o.attrs}, err
+	if bad != nil {
+		return options{}, domain.Fail(domain.Invalid, "parse mount options", "",
+			"mount option %q is not taken on any file system", *bad)
+	}
+	return options{attrs: o.attrs}, nil
 }
 
-func takeOptions(list []string, on string, find func(key string) (option, bool)) (options, error) {
-	var taken options
+// takeOptions sorts the options; bad is the first that is not taken.
+func takeOptions(list []string, find func(key string) (option, bool)) (taken options, bad *string) {
 	for _, text := range list {
 		key, value, hasValue := strings.Cut(text, "=")
 		o, known := find(key)
 		if !known || !o.takes(value, hasValue) {
-			return options{}, domain.Fail(domain.Invalid, "parse mount options", "",
-				"mount option %q is not taken on %s; docs list the options that are", text, on)
+			return options{}, &text
 		}
 		if o.attr != 0 {
 			taken.attrs = append(taken.attrs, o.attr)

@@ -132,8 +132,16 @@ func (p *pinned) readOnly() (undo func() error, err error) {
 	if is != 0 {
 		return func() error { return nil }, nil
 	}
-	if err := unix.IoctlSetPointerInt(p.fd(), unix.BLKROSET, 1); err != nil {
-		return nil, fmt.Errorf("%s: %w", p.device.Path, err)
+	return p.writable, p.setReadOnly(1)
+}
+
+// writable takes the read-only flag off: a process that died between readOnly
+// and its undo has left it.
+func (p *pinned) writable() error { return p.setReadOnly(0) }
+
+func (p *pinned) setReadOnly(flag int) error {
+	if err := unix.IoctlSetPointerInt(p.fd(), unix.BLKROSET, flag); err != nil {
+		return fmt.Errorf("set %s read-only %d: %w", p.device.Path, flag, err)
 	}
-	return func() error { return unix.IoctlSetPointerInt(p.fd(), unix.BLKROSET, 0) }, nil
+	return nil
 }

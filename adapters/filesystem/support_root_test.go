@@ -128,15 +128,17 @@ func keepOpen(t *testing.T, path string) (release func()) {
 	return release
 }
 
-// writeFile syncs the whole file system: btrfs does not count what only its log
-// has.
+// writeFile syncs the whole file system, as btrfs does not count what only its
+// log has, and then leaves something in the log, as a workload does.
 func writeFile(path string, data []byte) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, unix.Syncfs(int(f.Fd())), f.Close())
+	err = errors.Join(err, unix.Syncfs(int(f.Fd())))
+	_, again := f.WriteAt(data[:1], 0)
+	return errors.Join(err, again, f.Sync(), f.Close())
 }
 
 func writeDevice(path string, data []byte, offset int64) error {
