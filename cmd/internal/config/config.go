@@ -131,12 +131,11 @@ func (l *loader) fault(field, format string, args ...any) {
 	l.faults = append(l.faults, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
 }
 
-// check notes err under the field's name and reports whether there was none.
-func (l *loader) check(field string, err error) bool {
+// check notes err, if there is one, under the field's name.
+func (l *loader) check(field string, err error) {
 	if err != nil {
 		l.faults = append(l.faults, fmt.Errorf("%s: %w", field, err))
 	}
-	return err == nil
 }
 
 func (l *loader) embedded() {

@@ -100,7 +100,7 @@ func TestFaults(t *testing.T) {
 				"--node-id=" + strings.Repeat("n", 134), "--data-dir=rel"}, "",
 			[]string{"socket-mode:", "metrics-address:", "log-level:", "log-format:", "fabric:", "unstage-grace:",
 				"array-interval:", "max-volumes:", "driver-name:", "node-id:", "data-dir:"}},
-		{"unknown key", nil, good + "colour: red\n", []string{"config:", "colour"}},
+		{"unknown key", nil, good + "shade: red\n", []string{"config:", "shade"}},
 		{"not YAML", nil, "\t{", []string{"config:"}},
 		{"empty file", nil, "{}", []string{"clusterID:", "arrays: at least one"}},
 		{"everything wrong in one array", nil, `

@@ -44,7 +44,7 @@ func New(ctx context.Context, c config.Config, build telemetry.BuildInfo, log *s
 	d := &Driver{config: c, log: log}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, d.Close())
+			err = errors.Join(err, d.Close(ctx))
 		}
 	}()
 	if d.telemetry, err = telemetry.New(ctx, telemetry.Config{
@@ -55,14 +55,15 @@ func New(ctx context.Context, c config.Config, build telemetry.BuildInfo, log *s
 	if d.arrays, err = openArrays(c); err != nil {
 		return nil, err
 	}
-	recorder, err := telemetry.NewRecorder(d.telemetry.MeterProvider, log, d.arrays.names()...)
+	recorder, err := telemetry.NewRecorder( //nolint:contextcheck // counts nothing of a call
+		d.telemetry.MeterProvider, log, d.arrays.names()...)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.services(build, recorder); err != nil {
+	if err := d.services(build, recorder); err != nil { //nolint:contextcheck // counters start outside of any call
 		return nil, err
 	}
-	if d.listener, err = csi.Listen(c.Endpoint, c.SocketMode); err != nil {
+	if d.listener, err = csi.Listen(c.Endpoint, c.SocketMode); err != nil { //nolint:contextcheck // at once
 		return nil, err
 	}
 	d.web, err = web.Start(ctx, web.Config{
@@ -119,12 +120,13 @@ func (d *Driver) Run(ctx context.Context) error {
 	if d.inventory != nil {
 		group.Go(func() error { d.inventory.Run(ctx); return nil })
 	}
-	return errors.Join(group.Wait(), d.Close())
+	return errors.Join(group.Wait(), d.Close(ctx))
 }
 
-// Close ends everything that New began, work that outlived its call included.
-func (d *Driver) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+// Close ends everything that New began, work that outlived its call included,
+// also when ctx has ended.
+func (d *Driver) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
 	var errs []error
 	if d.listener != nil {
