@@ -64,7 +64,8 @@ func identical(t *testing.T, w World, replicas int) {
 			ids := racing(t, drivers, r)
 			again := d.create(r)
 			ids = slices.Compact(append(ids, again))
-			if want := slices.Sorted(slices.Values(append(before, again))); len(ids) != 1 || !slices.Equal(d.list(), want) {
+			want := slices.Sorted(slices.Values(append(before, again)))
+			if len(ids) != 1 || !slices.Equal(d.list(), want) {
 				t.Fatalf("%s: two creates gave %q, now there are %q, want %q", k.name, ids, d.list(), want)
 			}
 		}
@@ -132,7 +133,7 @@ func givesUp(t *testing.T, w World, k kind) {
 	d := w.start(t)
 	source := k.source(d, w)
 	others := d.list()
-	for _, p := range points(d, w, request("undisturbed", domain.Ext4, w.Pool, source)) {
+	for _, p := range points(d, request("undisturbed", domain.Ext4, w.Pool, source)) {
 		t.Run(p.name, func(t *testing.T) {
 			d := *d
 			d.t = t
@@ -157,8 +158,7 @@ func givesUp(t *testing.T, w World, k kind) {
 		})
 	}
 	if source.GetSnapshot() != nil {
-		_, err := d.DeleteSnapshot(t.Context(), &spec.DeleteSnapshotRequest{SnapshotId: source.GetSnapshot().GetSnapshotId()})
-		d.must(err)
+		d.removeSnapshot(source.GetSnapshot().GetSnapshotId())
 	}
 	for _, id := range others {
 		d.remove(id)
@@ -176,7 +176,7 @@ type point struct {
 }
 
 // points returns all of them, by what an undisturbed create uses.
-func points(d *driver, w World, r *spec.CreateVolumeRequest) (list []point) {
+func points(d *driver, r *spec.CreateVolumeRequest) (list []point) {
 	d.line.listen(nil, nil)
 	id := d.create(r)
 	uses := d.line.count()
@@ -196,7 +196,9 @@ func points(d *driver, w World, r *spec.CreateVolumeRequest) (list []point) {
 }
 
 // abandoned makes a create whose client gives up at the point.
-func (d *driver) abandoned(w World, r *spec.CreateVolumeRequest, p point) (*spec.CreateVolumeResponse, error) {
+func (d *driver) abandoned(
+	w World, r *spec.CreateVolumeRequest, p point,
+) (*spec.CreateVolumeResponse, error) {
 	d.t.Helper()
 	client, giveUp := context.WithCancel(d.t.Context())
 	defer giveUp()

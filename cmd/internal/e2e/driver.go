@@ -47,7 +47,8 @@ func (w World) start(t *testing.T) *driver {
 	arrays, err := app.NewArrays(d.line.lay(array))
 	d.must(err)
 	settings := app.Settings{Cluster: w.Cluster, Prefix: w.Prefix}
-	node := app.NewNode(app.NodeSettings{Settings: settings, Host: w.Self, UnstageGrace: time.Minute}, w.Host(), deaf{})
+	own := app.NodeSettings{Settings: settings, Host: w.Self, UnstageGrace: time.Minute}
+	node := app.NewNode(own, w.Host(), deaf{})
 	server, err := csi.New(csi.Settings{
 		Name: "rds.csi.srvlab.io", Version: "v0", Cluster: w.Cluster, Prefix: w.Prefix, Grace: time.Minute,
 		Log: slog.New(slog.DiscardHandler), Meters: meters.NewMeterProvider(), Traces: traces.NewTracerProvider(),
@@ -74,8 +75,9 @@ func (d *driver) serve(server *csi.Server) (stop func()) {
 	ctx, end := context.WithCancel(context.WithoutCancel(d.t.Context()))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, l) }()
-	conn, err := grpc.NewClient("passthrough:///memory", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
+	dial := func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }
+	conn, err := grpc.NewClient("passthrough:///memory",
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
 	d.must(err)
 	d.ControllerClient, d.NodeClient = spec.NewControllerClient(conn), spec.NewNodeClient(conn)
 	return func() {
@@ -121,10 +123,13 @@ func capability(a domain.Access) *spec.VolumeCapability {
 }
 
 // request asks for a volume on a pool.
-func request(name string, a domain.Access, pool string, source *spec.VolumeContentSource) *spec.CreateVolumeRequest {
+func request(
+	name string, a domain.Access, pool string, source *spec.VolumeContentSource,
+) *spec.CreateVolumeRequest {
 	return &spec.CreateVolumeRequest{
-		Name: name, CapacityRange: &spec.CapacityRange{RequiredBytes: volSize}, Parameters: map[string]string{"pool": pool},
-		VolumeCapabilities: []*spec.VolumeCapability{capability(a)}, VolumeContentSource: source,
+		Name: name, CapacityRange: &spec.CapacityRange{RequiredBytes: volSize},
+		VolumeCapabilities: []*spec.VolumeCapability{capability(a)},
+		Parameters:         map[string]string{"pool": pool}, VolumeContentSource: source,
 	}
 }
 
@@ -176,9 +181,16 @@ func (d *driver) remove(id string) {
 	}))
 }
 
+func (d *driver) removeSnapshot(id string) {
+	d.t.Helper()
+	_, err := d.DeleteSnapshot(d.t.Context(), &spec.DeleteSnapshotRequest{SnapshotId: id})
+	d.must(err)
+}
+
 func (d *driver) snapshot(name, volume string) (id string) {
 	d.t.Helper()
-	answer, err := d.CreateSnapshot(d.t.Context(), &spec.CreateSnapshotRequest{Name: name, SourceVolumeId: volume})
+	r := &spec.CreateSnapshotRequest{Name: name, SourceVolumeId: volume}
+	answer, err := d.CreateSnapshot(d.t.Context(), r)
 	d.must(err)
 	return answer.GetSnapshot().GetSnapshotId()
 }

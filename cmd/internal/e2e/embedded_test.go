@@ -37,8 +37,8 @@ type embedded struct {
 func newEmbedded(t *testing.T, dir string) *embedded {
 	t.Helper()
 	e := &embedded{cfg: fakerds.Config{
-		Dir: filepath.Join(dir, "array"), TargetDir: filepath.Join(dir, "target"), Array: "embedded", Cluster: cluster,
-		NoSync: true,
+		Dir: filepath.Join(dir, "array"), TargetDir: filepath.Join(dir, "target"),
+		Array: "embedded", Cluster: cluster, NoSync: true,
 	}}
 	var err error
 	if e.RDS, err = fakerds.Open(e.cfg); err != nil {
@@ -99,11 +99,12 @@ func memory(t *testing.T) e2e.World {
 	array := newEmbedded(t, dir)
 	host := fakehost.New(fakehost.Config{TargetDir: array.TargetDir(), Prefix: domain.DefaultNQNPrefix})
 	return e2e.World{
-		Cluster: cluster, Prefix: domain.DefaultNQNPrefix, Array: array, Self: self(t), Dir: paths(t, dir), Pool: "btrfs",
-		Files: inMemory{host},
+		Cluster: cluster, Prefix: domain.DefaultNQNPrefix, Array: array, Pool: "btrfs",
+		Self: self(t), Dir: paths(t, dir), Files: inMemory{host},
 		Host: func() app.HostPorts {
 			return app.HostPorts{
-				Fabric: host.Fabric(), Devices: host.Devices(), Filesystems: host.Filesystems(), Mounts: host.Mounts(), Hints: host.Hints(),
+				Fabric: host.Fabric(), Devices: host.Devices(), Filesystems: host.Filesystems(),
+				Mounts: host.Mounts(), Hints: host.Hints(),
 			}
 		},
 		Held: func() ([]string, error) {

@@ -143,7 +143,8 @@ func (l *life) stage(v *volume) {
 	l.t.Helper()
 	v.staged = true
 	_, err := l.NodeStageVolume(l.t.Context(), &spec.NodeStageVolumeRequest{
-		VolumeId: v.id, PublishContext: v.published, StagingTargetPath: v.staging(), VolumeCapability: capability(l.access),
+		VolumeId: v.id, PublishContext: v.published, StagingTargetPath: v.staging(),
+		VolumeCapability: capability(l.access),
 	})
 	l.must(err)
 }
@@ -185,7 +186,9 @@ func (l *life) holds(v *volume, words string) {
 	l.t.Helper()
 	read := func(ctx context.Context) ([]byte, error) { return l.w.Files.ReadFile(ctx, l.file(v)) }
 	if l.access == domain.Block {
-		read = func(ctx context.Context) ([]byte, error) { return l.w.Files.ReadDevice(ctx, v.target(), len(words)) }
+		read = func(ctx context.Context) ([]byte, error) {
+			return l.w.Files.ReadDevice(ctx, v.target(), len(words))
+		}
 	}
 	got, err := read(l.t.Context())
 	if err != nil || string(got) != words {
@@ -247,7 +250,9 @@ func (l *life) grow(v *volume) {
 func (l *life) healthy() {
 	l.t.Helper()
 	for _, v := range l.all {
-		array, err := l.ControllerGetVolumeHealth(l.t.Context(), &spec.ControllerGetVolumeHealthRequest{VolumeId: v.id})
+		array, err := l.ControllerGetVolumeHealth(l.t.Context(), &spec.ControllerGetVolumeHealthRequest{
+			VolumeId: v.id,
+		})
 		l.must(err)
 		host, err := l.NodeGetVolumeHealth(l.t.Context(), &spec.NodeGetVolumeHealthRequest{
 			VolumeId: v.id, StagingTargetPath: v.staging(), VolumePublishPath: v.target(),
@@ -262,7 +267,9 @@ func (l *life) healthy() {
 
 func (l *life) hide(v *volume) {
 	l.t.Helper()
-	_, err := l.NodeUnpublishVolume(l.t.Context(), &spec.NodeUnpublishVolumeRequest{VolumeId: v.id, TargetPath: v.target()})
+	_, err := l.NodeUnpublishVolume(l.t.Context(), &spec.NodeUnpublishVolumeRequest{
+		VolumeId: v.id, TargetPath: v.target(),
+	})
 	l.must(err)
 }
 
@@ -310,8 +317,7 @@ func (l *life) removeAll() {
 		l.remove(v.id)
 	}
 	if l.snap != "" {
-		_, err := l.DeleteSnapshot(l.t.Context(), &spec.DeleteSnapshotRequest{SnapshotId: l.snap})
-		l.must(err)
+		l.removeSnapshot(l.snap)
 		l.snap = ""
 	}
 }

@@ -98,7 +98,9 @@ type snapshots struct {
 	line  *line
 }
 
-func (s snapshots) Create(ctx context.Context, source domain.Volume, plan domain.Snapshot) (domain.Snapshot, error) {
+func (s snapshots) Create(
+	ctx context.Context, source domain.Volume, plan domain.Snapshot,
+) (domain.Snapshot, error) {
 	return over(ctx, s.line, func() (domain.Snapshot, error) { return s.inner.Create(ctx, source, plan) })
 }
 

@@ -28,19 +28,21 @@ func onLoop(t *testing.T) e2e.World {
 	}
 	dir := t.TempDir()
 	array, worker := newEmbedded(t, dir), self(t)
-	w := e2e.World{
-		Cluster: cluster, Prefix: domain.DefaultNQNPrefix, Array: array, Self: worker, Dir: paths(t, dir), Pool: "btrfs",
-		Files: onDisk{}, NoGrow: noGrow(t),
+	return e2e.World{
+		Cluster: cluster, Prefix: domain.DefaultNQNPrefix, Array: array, Pool: "btrfs",
+		Self: worker, Dir: paths(t, dir), Files: onDisk{}, NoGrow: noGrow(t),
 		Host: func() app.HostPorts {
-			fabric := loop.New(loop.Config{TargetDir: array.TargetDir(), Prefix: domain.DefaultNQNPrefix, HostNQN: worker.NQN()})
+			fabric := loop.New(loop.Config{
+				TargetDir: array.TargetDir(), Prefix: domain.DefaultNQNPrefix, HostNQN: worker.NQN(),
+			})
 			return app.HostPorts{
-				Fabric: fabric, Devices: fabric, Filesystems: filesystem.NewFilesystems(4), Mounts: filesystem.NewMounts(4),
+				Fabric: fabric, Devices: fabric,
+				Filesystems: filesystem.NewFilesystems(4), Mounts: filesystem.NewMounts(4),
 				Hints: filesystem.NewHints(filepath.Join(dir, "run"), domain.DefaultNQNPrefix),
 			}
 		},
 		Held: func() ([]string, error) { return held(dir) },
 	}
-	return w
 }
 
 // noGrow is ext4 where root lacks what the kernel asks of who resizes one.
@@ -80,7 +82,7 @@ func held(dir string) (list []string, err error) {
 // onDisk are the files of a real mount table.
 type onDisk struct{}
 
-func (onDisk) WriteFile(ctx context.Context, path string, data []byte) error {
+func (onDisk) WriteFile(_ context.Context, path string, data []byte) error {
 	return write(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_SYNC, data)
 }
 

@@ -61,8 +61,14 @@ type bench struct {
 // A verb is a call that must converge.
 type verb struct {
 	name    string
-	prepare func(b *bench) (call func(context.Context, *driver) error, check func())
+	prepare prepare
 }
+
+// A call asks a driver; made again it is the same.
+type call func(context.Context, *driver) error
+
+// A prepare sets the stage for a call, and says what must be so after it.
+type prepare func(b *bench) (do call, check func())
 
 // silenced makes the array silent at the nth use of a port and reports whether
 // the call came so far.
@@ -70,7 +76,7 @@ func (b *bench) silenced(v verb, n int, o breakdown) (met bool) {
 	b.t.Helper()
 	b.tries++
 	b.name = fmt.Sprintf("try-%d", b.tries)
-	call, check := v.prepare(b)
+	do, check := v.prepare(b)
 	b.line.listen(func(_ context.Context, at int) {
 		if at == n {
 			met = true
@@ -81,7 +87,7 @@ func (b *bench) silenced(v verb, n int, o breakdown) (met bool) {
 			b.w.Array.Speak()
 		}
 	})
-	err := call(b.t.Context(), b.driver)
+	err := do(b.t.Context(), b.driver)
 	b.line.listen(nil, nil)
 	b.w.Array.Speak()
 	if met {
@@ -94,7 +100,7 @@ func (b *bench) silenced(v verb, n int, o breakdown) (met bool) {
 		d = b.w.start(b.t)
 		defer d.stop()
 	}
-	if err := call(b.t.Context(), d); err != nil {
+	if err := do(b.t.Context(), d); err != nil {
 		b.t.Fatalf("use %d, %+v: repeated: %v", n, o, err)
 	}
 	check()
@@ -124,19 +130,21 @@ func (b *bench) only(id string, size int64) {
 }
 
 func (b *bench) publishRequest(id string) *spec.ControllerPublishVolumeRequest {
-	return &spec.ControllerPublishVolumeRequest{VolumeId: id, NodeId: b.id, VolumeCapability: capability(domain.Ext4)}
+	return &spec.ControllerPublishVolumeRequest{
+		VolumeId: id, NodeId: b.id, VolumeCapability: capability(domain.Ext4),
+	}
 }
 
 // creates is a create of whatever content; it must make the same volume always.
-func creates(source func(b *bench) *spec.VolumeContentSource) func(b *bench) (func(context.Context, *driver) error, func()) {
-	return func(b *bench) (func(context.Context, *driver) error, func()) {
+func creates(source func(b *bench) *spec.VolumeContentSource) prepare {
+	return func(b *bench) (call, func()) {
 		r, id := request(b.name, domain.Ext4, b.w.Pool, source(b)), ""
-		call := func(ctx context.Context, d *driver) error {
+		do := func(ctx context.Context, d *driver) error {
 			answer, err := d.CreateVolume(ctx, r)
 			id = answer.GetVolume().GetVolumeId()
 			return err
 		}
-		return call, func() { b.only(id, volSize) }
+		return do, func() { b.only(id, volSize) }
 	}
 }
 
@@ -153,10 +161,10 @@ func writes() []verb {
 		})},
 		{"delete", deletes},
 		{"publish", publishes},
-		{"unpublish", func(b *bench) (func(context.Context, *driver) error, func()) { return unpublishes(b, b.id) }},
-		{"unpublish from all", func(b *bench) (func(context.Context, *driver) error, func()) { return unpublishes(b, "") }},
+		{"unpublish", func(b *bench) (call, func()) { return unpublishes(b, b.id) }},
+		{"unpublish from all", func(b *bench) (call, func()) { return unpublishes(b, "") }},
 		{"expand", expands},
-		{"modify", func(b *bench) (func(context.Context, *driver) error, func()) {
+		{"modify", func(b *bench) (call, func()) {
 			id := b.volume()
 			return func(ctx context.Context, d *driver) error {
 				_, err := d.ControllerModifyVolume(ctx, &spec.ControllerModifyVolumeRequest{
@@ -179,23 +187,23 @@ func (b *bench) granted(id, key, want string) {
 	}
 }
 
-func deletes(b *bench) (func(context.Context, *driver) error, func()) {
+func deletes(b *bench) (call, func()) {
 	id := b.volume()
-	call := func(ctx context.Context, d *driver) error {
+	do := func(ctx context.Context, d *driver) error {
 		_, err := d.DeleteVolume(ctx, &spec.DeleteVolumeRequest{VolumeId: id})
 		return err
 	}
-	return call, func() { b.w.empty(b.t) }
+	return do, func() { b.w.empty(b.t) }
 }
 
-func publishes(b *bench) (func(context.Context, *driver) error, func()) {
+func publishes(b *bench) (call, func()) {
 	id, nqn := b.volume(), ""
-	call := func(ctx context.Context, d *driver) error {
+	do := func(ctx context.Context, d *driver) error {
 		answer, err := d.ControllerPublishVolume(ctx, b.publishRequest(id))
 		nqn = answer.GetPublishContext()["nqn"]
 		return err
 	}
-	return call, func() {
+	return do, func() {
 		b.granted(id, "nqn", nqn)
 		b.refused(id, codes.FailedPrecondition)
 	}
@@ -218,46 +226,47 @@ func (d *driver) elsewhere(id string, a domain.Access) error {
 	return err
 }
 
-func unpublishes(b *bench, from string) (func(context.Context, *driver) error, func()) {
+func unpublishes(b *bench, from string) (call, func()) {
 	id := b.volume()
 	_, err := b.ControllerPublishVolume(b.t.Context(), b.publishRequest(id))
 	b.must(err)
-	call := func(ctx context.Context, d *driver) error {
-		_, err := d.ControllerUnpublishVolume(ctx, &spec.ControllerUnpublishVolumeRequest{VolumeId: id, NodeId: from})
+	do := func(ctx context.Context, d *driver) error {
+		r := &spec.ControllerUnpublishVolumeRequest{VolumeId: id, NodeId: from}
+		_, err := d.ControllerUnpublishVolume(ctx, r)
 		return err
 	}
-	return call, func() { b.refused(id, codes.OK) }
+	return do, func() { b.refused(id, codes.OK) }
 }
 
-func expands(b *bench) (func(context.Context, *driver) error, func()) {
+func expands(b *bench) (call, func()) {
 	id := b.volume()
-	call := func(ctx context.Context, d *driver) error {
+	do := func(ctx context.Context, d *driver) error {
 		_, err := d.ControllerExpandVolume(ctx, &spec.ControllerExpandVolumeRequest{
 			VolumeId: id, CapacityRange: &spec.CapacityRange{RequiredBytes: 2 * volSize},
 		})
 		return err
 	}
-	return call, func() { b.only(id, 2*volSize) }
+	return do, func() { b.only(id, 2*volSize) }
 }
 
-func snapshotted(b *bench) (func(context.Context, *driver) error, func()) {
+func snapshotted(b *bench) (call, func()) {
 	source, id := b.volume(), ""
-	call := func(ctx context.Context, d *driver) error {
+	do := func(ctx context.Context, d *driver) error {
 		answer, err := d.CreateSnapshot(ctx, &spec.CreateSnapshotRequest{Name: b.name, SourceVolumeId: source})
 		id = answer.GetSnapshot().GetSnapshotId()
 		return err
 	}
-	return call, func() { b.snapshots(source, id) }
+	return do, func() { b.snapshots(source, id) }
 }
 
-func unsnapshotted(b *bench) (func(context.Context, *driver) error, func()) {
+func unsnapshotted(b *bench) (call, func()) {
 	source := b.volume()
 	id := b.snapshot(b.name, source)
-	call := func(ctx context.Context, d *driver) error {
+	do := func(ctx context.Context, d *driver) error {
 		_, err := d.DeleteSnapshot(ctx, &spec.DeleteSnapshotRequest{SnapshotId: id})
 		return err
 	}
-	return call, func() { b.snapshots(source) }
+	return do, func() { b.snapshots(source) }
 }
 
 // snapshots checks which ones a volume has.
@@ -276,7 +285,7 @@ func (b *bench) snapshots(source string, want ...string) {
 
 // read is a verb that changes nothing of a volume with a snapshot.
 func read(name string, ask func(ctx context.Context, d *driver, volume, snapshot string) error) verb {
-	return verb{name, func(b *bench) (func(context.Context, *driver) error, func()) {
+	return verb{name, func(b *bench) (call, func()) {
 		volume := b.volume()
 		snapshot := b.snapshot(b.name, volume)
 		return func(ctx context.Context, d *driver) error { return ask(ctx, d, volume, snapshot) }, func() {}
