@@ -104,16 +104,32 @@ func TestUnsettledCreateThatIsRefusedLaterStaysWhereItMayLand(t *testing.T) {
 	_, err := s.Create(t.Context(), wish("vol"))
 	wantError(t, err, domain.Unreachable)
 
+	s.wantCreated(wish("another"), "large", "btrfs") // and the pools are seen with room
 	s.fill("large", "btrfs", 0)
-	s.clock.advance(time.Minute)
-	for range 2 {
+	for range 3 { // refused by the array, then by its figures
 		_, err = s.Create(t.Context(), wish("vol"))
 		wantError(t, err, domain.Exhausted)
 	}
 	s.empty("large", "btrfs")
 	_ = land()
 	s.wantCreated(wish("vol"), "large", "btrfs")
-	s.wantVolumesBeside("", "vol")
+	s.wantVolumes("another", "vol")
+}
+
+// Between asking all arrays and choosing one a second call must not come to
+// another choice.
+func TestSameCreateWhileTheFirstIsChoosingIsBusy(t *testing.T) {
+	s := newStand(t, unequal()...)
+	s.wire.listen(nextCall("find volume", func(ctx context.Context, ask func(context.Context) error) error {
+		err := ask(ctx)
+		_, second := s.Create(ctx, wish("vol"))
+		wantError(t, second, domain.Busy)
+		s.fill("large", "btrfs", 0)
+		s.clock.advance(time.Minute)
+		return err
+	}))
+	s.wantCreated(wish("vol"), "small", "btrfs")
+	s.wantVolumesBeside("fill-btrfs", "vol")
 }
 
 func TestUnsettledCreateIsForgottenWhenItCanNotLandAnyMore(t *testing.T) {

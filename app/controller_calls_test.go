@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"git.srvlab.io/whiskey/rds-csi-driver/adapters/fakerds"
 	"git.srvlab.io/whiskey/rds-csi-driver/app"
 	"git.srvlab.io/whiskey/rds-csi-driver/domain"
 )
@@ -49,6 +50,15 @@ func TestUsesOfPortsWhenAllIsWell(t *testing.T) {
 		{"expand", held, expand(domain.GiB), []string{grow}, []string{find, grow}},
 		{"expand to what there is", held, expand(domain.MiB), []string{find}, []string{find}},
 		{"modify", made, func(s *stand) error { return s.Modify(ctx, id, domain.DefaultTimings()) }, []string{update}, []string{find, update}},
+		{"modify to what it is", func(s *stand) {
+			made(s)
+			s.must(s.Modify(ctx, id, domain.DefaultTimings()))
+		}, func(s *stand) error { return s.Modify(ctx, id, domain.DefaultTimings()) }, []string{find}, []string{find}},
+		{"publish after a lost reply", func(s *stand) {
+			made(s)
+			s.one().Cut(fakerds.Outage{When: fakerds.After, Op: update, Calls: 1})
+			wantError(s.t, publish(s), domain.Unreachable)
+		}, publish, []string{find}, []string{find}},
 		{"delete", made, func(s *stand) error { return s.Delete(ctx, id) }, []string{update, remove}, []string{find, update, remove}},
 		{"delete an absent volume", nil, func(s *stand) error { return s.Delete(ctx, id) }, []string{find, remove}, []string{find, remove}},
 		{"snapshot", made, func(s *stand) error { _, err := s.Snapshot(ctx, "snap", id); return err }, []string{find, take}, []string{find, pools, take}},

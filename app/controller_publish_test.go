@@ -261,6 +261,9 @@ func TestWithoutFencingTheFilterStaysEmpty(t *testing.T) {
 	if got := s.on(v.ID).Row.Export; !got.On || got.Host != "" {
 		t.Errorf("export %+v, want it on and for nobody in particular", got)
 	}
+	s.wire.listen(nil)
+	s.publish(v.ID, "a", useWriter)
+	s.wire.wantCalls(t, "find volume") // it is as it should be
 	_, err := s.Publish(t.Context(), v.ID, nodeOf(t, "b"), useWriter)
 	wantError(t, err, domain.InUse, "node a")
 	s.unpublish(v.ID, "a")

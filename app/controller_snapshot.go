@@ -57,8 +57,8 @@ func (c *Controller) take(ctx context.Context, name string, source domain.Volume
 	return s, true, err
 }
 
-// poolOf returns the mounted pool that the volume's record names, the zero one
-// for a volume whose record means nothing. What was seen lately is believed only
+// poolOf returns the pool that the volume's record names, the zero one for a
+// volume whose record means nothing. What was seen lately is believed only
 // if a snapshot can be taken there.
 func (c *Controller) poolOf(ctx context.Context, a Array, v domain.Volume) (domain.Pool, error) {
 	if v.Standing != domain.Ours {
@@ -74,18 +74,16 @@ func (c *Controller) poolOf(ctx context.Context, a Array, v domain.Volume) (doma
 		return domain.Pool{}, err
 	}
 	i := slices.IndexFunc(pools, named)
-	switch {
-	case i < 0:
+	if i < 0 {
 		return domain.Pool{}, domain.Fail(domain.Unreachable, "snapshot", v.ID.String(),
 			"pool %q is not among those configured for array %s", v.Record.Pool, a.Name)
-	case !pools[i].Mounted:
-		return domain.Pool{}, domain.Fail(domain.Unreachable, "snapshot", v.ID.String(), "pool %s is not mounted", pools[i].Name)
 	}
 	return pools[i], nil
 }
 
 // orTaken answers a repeated call that could take nothing now: with the
-// snapshot if it is there, else with why.
+// snapshot if it is there, else with why. Whether it is there nobody knows while
+// a pool is not mounted: then that is the answer, whatever could not be planned.
 func (c *Controller) orTaken(ctx context.Context, name string, source domain.VolumeID, why error) (domain.Snapshot, error) {
 	s, err := c.GetSnapshot(ctx, domain.SnapshotID{Array: source.Array, Name: c.settings.Cluster.SnapshotName(name)})
 	switch {

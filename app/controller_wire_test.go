@@ -206,8 +206,16 @@ type wiredPools struct {
 	plug
 }
 
+// List tells no more of a pool than a real array: while it is not mounted nobody
+// knows its file system nor what that can do.
 func (p wiredPools) List(ctx context.Context) ([]domain.Pool, error) {
 	return over(ctx, p.plug, "list pools", func(ctx context.Context) ([]domain.Pool, error) {
-		return p.Pools.List(ctx)
+		pools, err := p.Pools.List(ctx)
+		for i, found := range pools {
+			if !found.Mounted {
+				pools[i].FileSystem, pools[i].UUID, pools[i].Snapshots, pools[i].Allocates = "", "", false, false
+			}
+		}
+		return pools, err
 	})
 }

@@ -64,11 +64,15 @@ type poolView struct {
 
 const poolViewAge = 10 * time.Second
 
-func (p *poolViews) get(array domain.ArrayName, now time.Time) ([]domain.Pool, bool) {
+// get returns the array's pools; ok is false if they were not seen lately.
+func (p *poolViews) get(array domain.ArrayName, now time.Time) (pools []domain.Pool, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	view, ok := p.views[array]
-	return view.pools, ok && now.Sub(view.at) < poolViewAge
+	if !ok || now.Sub(view.at) >= poolViewAge {
+		return nil, false
+	}
+	return view.pools, true
 }
 
 func (p *poolViews) put(array domain.ArrayName, pools []domain.Pool, now time.Time) {
