@@ -120,12 +120,15 @@ func TestUnsettledCreateThatIsRefusedLaterStaysWhereItMayLand(t *testing.T) {
 // another choice.
 func TestSameCreateWhileTheFirstIsChoosingIsBusy(t *testing.T) {
 	s := newStand(t, unequal()...)
+	choiceChanges := func() {
+		s.fill("large", "btrfs", 0)
+		s.clock.advance(time.Minute)
+	}
 	s.wire.listen(nextCall("find volume", func(ctx context.Context, ask func(context.Context) error) error {
 		err := ask(ctx)
 		_, second := s.Create(ctx, wish("vol"))
 		wantError(t, second, domain.Busy)
-		s.fill("large", "btrfs", 0)
-		s.clock.advance(time.Minute)
+		choiceChanges()
 		return err
 	}))
 	s.wantCreated(wish("vol"), "small", "btrfs")
