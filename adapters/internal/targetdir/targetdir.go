@@ -39,12 +39,12 @@ func (d Dir) Export(nqn, image, host string) error {
 }
 
 // replace makes an entry under another name and renames it into place.
-func (d Dir) replace(name string, make func(tmp string) error) error {
+func (d Dir) replace(name string, put func(tmp string) error) error {
 	tmp := filepath.Join(string(d), "."+name)
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("target directory: %w", err)
 	}
-	if err := make(tmp); err != nil {
+	if err := put(tmp); err != nil {
 		return fmt.Errorf("target directory: %w", err)
 	}
 	if err := os.Rename(tmp, filepath.Join(string(d), name)); err != nil {
