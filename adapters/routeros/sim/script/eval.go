@@ -64,8 +64,8 @@ func (s *Session) Run(ctx context.Context, l *Line) error {
 	if s.globals == nil {
 		s.globals = map[string]Value{}
 	}
-	r := &run{s: s, ctx: ctx, regexps: map[string]*regexp.Regexp{}}
-	_, err := r.block(frame{scope: &scope{vars: map[string]Value{}}}, l.body)
+	r := &run{s: s, regexps: map[string]*regexp.Regexp{}}
+	_, err := r.block(ctx, frame{scope: &scope{vars: map[string]Value{}}}, l.body)
 	var ret *returned
 	if errors.As(err, &ret) {
 		return nil
@@ -82,7 +82,6 @@ func (s *Session) Line(text string) error {
 // run is one line under way.
 type run struct {
 	s       *Session
-	ctx     context.Context //nolint:containedctx // lives exactly as long as the line
 	regexps map[string]*regexp.Regexp
 }
 
@@ -131,12 +130,12 @@ type returned struct{ value Value }
 func (*returned) Error() string { return "return outside of a line" }
 
 // block runs commands in a scope of their own; the value is the last one's.
-func (r *run) block(f frame, b *block) (Value, error) {
+func (r *run) block(ctx context.Context, f frame, b *block) (Value, error) {
 	inner := f.inner()
 	var v Value
 	for _, c := range b.commands {
 		var err error
-		if v, err = r.command(inner, c); err != nil {
+		if v, err = r.command(ctx, inner, c); err != nil {
 			return Value{}, err
 		}
 	}
@@ -144,31 +143,31 @@ func (r *run) block(f frame, b *block) (Value, error) {
 }
 
 // command runs one command between its two hooks.
-func (r *run) command(f frame, c *command) (Value, error) {
-	if err := r.step(Before, c); err != nil {
+func (r *run) command(ctx context.Context, f frame, c *command) (Value, error) {
+	if err := r.step(ctx, Before, c); err != nil {
 		return Value{}, err
 	}
 	var v Value
 	var err error
 	if c.menu != nil {
-		v, err = r.verb(f, c)
+		v, err = r.verb(ctx, f, c)
 	} else {
-		v, err = r.global(f, c)
+		v, err = r.global(ctx, f, c)
 	}
 	if err != nil {
 		return Value{}, locate(err, c)
 	}
-	return v, r.step(After, c)
+	return v, r.step(ctx, After, c)
 }
 
-func (r *run) step(phase Phase, c *command) error {
-	if err := r.ctx.Err(); err != nil {
+func (r *run) step(ctx context.Context, phase Phase, c *command) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if r.s.Hook == nil {
 		return nil
 	}
-	err := r.s.Hook(r.ctx, Step{Phase: phase, Path: c.path, Verb: c.name, Column: c.column})
+	err := r.s.Hook(ctx, Step{Phase: phase, Path: c.path, Verb: c.name, Column: c.column})
 	if err != nil {
 		return locate(err, c)
 	}

@@ -1,11 +1,13 @@
 package script
 
 import (
+	"context"
+	"slices"
 	"strings"
 )
 
 // eval is the value of an expression.
-func (r *run) eval(f frame, e expr) (Value, error) {
+func (r *run) eval(ctx context.Context, f frame, e expr) (Value, error) {
 	switch e := e.(type) {
 	case constant:
 		return e.value, nil
@@ -21,23 +23,23 @@ func (r *run) eval(f frame, e expr) (Value, error) {
 		}
 		return r.lookup(f, e.name), nil
 	case joined:
-		return r.join(f, e)
+		return r.join(ctx, f, e)
 	case call:
-		return r.block(frame{scope: f.scope}, e.body)
+		return r.block(ctx, frame{scope: f.scope}, e.body)
 	case listing:
-		return r.list(f, e)
+		return r.list(ctx, f, e)
 	case unary:
-		return r.unary(f, e)
+		return r.unary(ctx, f, e)
 	case binary:
-		return r.binary(f, e)
+		return r.binary(ctx, f, e)
 	}
 	return Value{}, nil
 }
 
-func (r *run) join(f frame, e joined) (Value, error) {
+func (r *run) join(ctx context.Context, f frame, e joined) (Value, error) {
 	var b strings.Builder
 	for _, part := range e.parts {
-		v, err := r.eval(f, part)
+		v, err := r.eval(ctx, f, part)
 		if err != nil {
 			return Value{}, err
 		}
@@ -46,16 +48,16 @@ func (r *run) join(f frame, e joined) (Value, error) {
 	return String(b.String()), nil
 }
 
-func (r *run) list(f frame, e listing) (Value, error) {
+func (r *run) list(ctx context.Context, f frame, e listing) (Value, error) {
 	pairs := make([]Pair, 0, len(e.items))
 	for _, it := range e.items {
-		v, err := r.eval(f, it.value)
+		v, err := r.eval(ctx, f, it.value)
 		if err != nil {
 			return Value{}, err
 		}
 		p := Pair{Value: v}
 		if it.key != nil {
-			key, raw, err := r.raw(f, it.key)
+			key, raw, err := r.raw(ctx, f, it.key)
 			if err != nil {
 				return Value{}, err
 			}
@@ -68,8 +70,8 @@ func (r *run) list(f frame, e listing) (Value, error) {
 
 // raw is the value of an expression and, for an unquoted word, the word itself:
 // what it means depends on who takes it.
-func (r *run) raw(f frame, e expr) (Value, string, error) {
-	v, err := r.eval(f, e)
+func (r *run) raw(ctx context.Context, f frame, e expr) (Value, string, error) {
+	v, err := r.eval(ctx, f, e)
 	if w, ok := e.(bare); ok {
 		return v, w.text, err
 	}
@@ -123,8 +125,8 @@ func typeName(v Value) string {
 	}
 }
 
-func (r *run) unary(f frame, e unary) (Value, error) {
-	v, err := r.eval(f, e.x)
+func (r *run) unary(ctx context.Context, f frame, e unary) (Value, error) {
+	v, err := r.eval(ctx, f, e.x)
 	if err != nil {
 		return Value{}, err
 	}
@@ -141,12 +143,12 @@ func (r *run) unary(f frame, e unary) (Value, error) {
 }
 
 // binary evaluates both sides, always: and, or do not stop early (TAR).
-func (r *run) binary(f frame, e binary) (Value, error) {
-	x, rawX, err := r.raw(f, e.x)
+func (r *run) binary(ctx context.Context, f frame, e binary) (Value, error) {
+	x, rawX, err := r.raw(ctx, f, e.x)
 	if err != nil {
 		return Value{}, err
 	}
-	y, rawY, err := r.raw(f, e.y)
+	y, rawY, err := r.raw(ctx, f, e.y)
 	if err != nil {
 		return Value{}, err
 	}
@@ -167,7 +169,7 @@ func (r *run) binary(f frame, e binary) (Value, error) {
 	case ".":
 		return String(textOr(rawX, x) + textOr(rawY, y)), nil
 	case ",":
-		return Array(append(elements(x), elements(y)...)...), nil
+		return Array(slices.Concat(elements(x), elements(y))...), nil
 	case "->":
 		if rawY != "" && y.kind != KindNumber {
 			y = String(rawY)

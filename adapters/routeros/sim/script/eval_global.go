@@ -1,35 +1,41 @@
 package script
 
 import (
+	"context"
 	"errors"
 	"time"
 )
 
 // global runs a global command.
-func (r *run) global(f frame, c *command) (Value, error) {
+func (r *run) global(ctx context.Context, f frame, c *command) (Value, error) {
 	switch c.name {
 	case "{":
-		return r.block(f, c.blocks["do"])
+		return r.block(ctx, f, c.blocks["do"])
 	case ":if":
-		return r.branch(f, c)
+		return r.branch(ctx, f, c)
 	case ":do":
-		return r.do(f, c)
+		return r.do(ctx, f, c)
 	case ":while":
-		return Value{}, r.while(f, c)
+		return Value{}, r.while(ctx, f, c)
 	case ":for":
-		return Value{}, r.count(f, c)
+		return Value{}, r.count(ctx, f, c)
 	case ":foreach":
-		return Value{}, r.each(f, c)
+		return Value{}, r.each(ctx, f, c)
 	case ":onerror":
-		return r.onError(f, c)
+		return r.onError(ctx, f, c)
 	case ":local", ":global", ":set":
-		return Value{}, r.variable(f, c)
+		return Value{}, r.variable(ctx, f, c)
 	}
-	args, err := r.args(f, c)
+	args, err := r.args(ctx, f, c)
 	if err != nil {
 		return Value{}, err
 	}
-	switch c.name {
+	return r.simple(ctx, c.name, args)
+}
+
+// simple runs the global commands that take values alone.
+func (r *run) simple(ctx context.Context, name string, args Fields) (Value, error) {
+	switch name {
 	case ":put":
 		return Value{}, r.s.Line(args.Get("message").Text())
 	case ":error":
@@ -37,7 +43,7 @@ func (r *run) global(f frame, c *command) (Value, error) {
 	case ":return":
 		return Value{}, &returned{value: args.Get("value")}
 	case ":delay":
-		return Value{}, r.delay(args.Get("delay-time"))
+		return Value{}, r.delay(ctx, args.Get("delay-time"))
 	case ":nothing":
 		return Nil(), nil
 	case ":pick":
@@ -47,15 +53,15 @@ func (r *run) global(f frame, c *command) (Value, error) {
 	case ":serialize":
 		return serialize(args)
 	}
-	return cast(c.name, args.Get("value"))
+	return cast(name, args.Get("value"))
 }
 
 // args evaluates the parameters from left to right. An unquoted word of :put
 // or an option stays the text it is.
-func (r *run) args(f frame, c *command) (Fields, error) {
+func (r *run) args(ctx context.Context, f frame, c *command) (Fields, error) {
 	fields := make(Fields, 0, len(c.args))
 	for _, a := range c.args {
-		v, raw, err := r.raw(f, a.value)
+		v, raw, err := r.raw(ctx, f, a.value)
 		if err != nil {
 			return nil, err
 		}
@@ -68,16 +74,16 @@ func (r *run) args(f frame, c *command) (Fields, error) {
 }
 
 // value evaluates one parameter; without it the value is Nothing.
-func (r *run) value(f frame, c *command, name string) (Value, error) {
+func (r *run) value(ctx context.Context, f frame, c *command, name string) (Value, error) {
 	a, ok := c.arg(name)
 	if !ok {
 		return Value{}, nil
 	}
-	return r.eval(f, a.value)
+	return r.eval(ctx, f, a.value)
 }
 
-func (r *run) variable(f frame, c *command) error {
-	v, err := r.value(f, c, "value")
+func (r *run) variable(ctx context.Context, f frame, c *command) error {
+	v, err := r.value(ctx, f, c, "value")
 	if err != nil {
 		return err
 	}
@@ -95,8 +101,8 @@ func (r *run) variable(f frame, c *command) error {
 }
 
 // condition is what :if and the loops ask.
-func (r *run) condition(f frame, c *command, name string) (bool, error) {
-	v, err := r.value(f, c, name)
+func (r *run) condition(ctx context.Context, f frame, c *command, name string) (bool, error) {
+	v, err := r.value(ctx, f, c, name)
 	if err != nil {
 		return false, err
 	}
@@ -106,67 +112,67 @@ func (r *run) condition(f frame, c *command, name string) (bool, error) {
 	return v.True(), nil
 }
 
-func (r *run) branch(f frame, c *command) (Value, error) {
-	yes, err := r.condition(f, c, "condition")
+func (r *run) branch(ctx context.Context, f frame, c *command) (Value, error) {
+	yes, err := r.condition(ctx, f, c, "condition")
 	switch {
 	case err != nil:
 		return Value{}, err
 	case yes:
-		return r.block(f, c.blocks["do"])
+		return r.block(ctx, f, c.blocks["do"])
 	case c.blocks["else"] != nil:
-		return r.block(f, c.blocks["else"])
+		return r.block(ctx, f, c.blocks["else"])
 	}
 	return Value{}, nil
 }
 
 // do runs a block, again and again with while=, and on-error= if it fails.
-func (r *run) do(f frame, c *command) (Value, error) {
+func (r *run) do(ctx context.Context, f frame, c *command) (Value, error) {
 	for {
-		v, err := r.block(f, c.blocks["do"])
+		v, err := r.block(ctx, f, c.blocks["do"])
 		var e *Error
 		if errors.As(err, &e) && c.blocks["on-error"] != nil {
-			return r.block(f, c.blocks["on-error"])
+			return r.block(ctx, f, c.blocks["on-error"])
 		}
 		if _, loops := c.arg("while"); err != nil || !loops {
 			return v, err
 		}
-		again, err := r.condition(f, c, "while")
+		again, err := r.condition(ctx, f, c, "while")
 		if err != nil || !again {
 			return v, err
 		}
-		if err := r.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return Value{}, err
 		}
 	}
 }
 
-func (r *run) while(f frame, c *command) error {
+func (r *run) while(ctx context.Context, f frame, c *command) error {
 	for {
-		again, err := r.condition(f, c, "condition")
+		again, err := r.condition(ctx, f, c, "condition")
 		if err != nil || !again {
 			return err
 		}
-		if err := r.loop(f, c); err != nil {
+		if err := r.loop(ctx, f, c); err != nil {
 			return err
 		}
 	}
 }
 
 // loop runs the body of a loop once, with its variables.
-func (r *run) loop(f frame, c *command, values ...Value) error {
-	if err := r.ctx.Err(); err != nil {
+func (r *run) loop(ctx context.Context, f frame, c *command, values ...Value) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	inner := f.inner()
 	for i, v := range values {
 		inner.scope.vars[c.vars[i]] = v
 	}
-	_, err := r.block(inner, c.blocks["do"])
+	_, err := r.block(ctx, inner, c.blocks["do"])
 	return err
 }
 
-func (r *run) count(f frame, c *command) error {
-	args, err := r.args(f, c)
+func (r *run) count(ctx context.Context, f frame, c *command) error {
+	args, err := r.args(ctx, f, c)
 	if err != nil {
 		return err
 	}
@@ -186,7 +192,7 @@ func (r *run) count(f frame, c *command) error {
 		return Fail("invalid value for argument step")
 	}
 	for i := from.num; step.num > 0 && i <= to.num || step.num < 0 && i >= to.num; i += step.num {
-		if err := r.loop(f, c, Number(i)); err != nil {
+		if err := r.loop(ctx, f, c, Number(i)); err != nil {
 			return err
 		}
 	}
@@ -194,8 +200,8 @@ func (r *run) count(f frame, c *command) error {
 }
 
 // each walks an array; with two names the first is the element's name or place.
-func (r *run) each(f frame, c *command) error {
-	v, err := r.value(f, c, "in")
+func (r *run) each(ctx context.Context, f frame, c *command) error {
+	v, err := r.value(ctx, f, c, "in")
 	if err != nil {
 		return err
 	}
@@ -208,7 +214,7 @@ func (r *run) each(f frame, c *command) error {
 			}
 			values = []Value{key, p.Value}
 		}
-		if err := r.loop(f, c, values...); err != nil {
+		if err := r.loop(ctx, f, c, values...); err != nil {
 			return err
 		}
 	}
@@ -216,8 +222,8 @@ func (r *run) each(f frame, c *command) error {
 }
 
 // onError is true when an error was caught (section 1.9).
-func (r *run) onError(f frame, c *command) (Value, error) {
-	_, err := r.block(f, c.blocks["in"])
+func (r *run) onError(ctx context.Context, f frame, c *command) (Value, error) {
+	_, err := r.block(ctx, f, c.blocks["in"])
 	var e *Error
 	if !errors.As(err, &e) {
 		return Bool(false), err
@@ -227,12 +233,12 @@ func (r *run) onError(f frame, c *command) (Value, error) {
 	}
 	inner := f.inner()
 	inner.scope.vars[c.vars[0]] = String(e.Located())
-	_, err = r.block(inner, c.blocks["do"])
+	_, err = r.block(ctx, inner, c.blocks["do"])
 	return Bool(true), err
 }
 
 // delay waits; a number is seconds, and without one it is one second.
-func (r *run) delay(v Value) error {
+func (r *run) delay(ctx context.Context, v Value) error {
 	d := time.Second
 	switch v.kind {
 	case KindNumber:
@@ -248,7 +254,7 @@ func (r *run) delay(v Value) error {
 	select {
 	case <-t.C:
 		return nil
-	case <-r.ctx.Done():
-		return r.ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

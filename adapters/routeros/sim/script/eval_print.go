@@ -1,12 +1,13 @@
 package script
 
 import (
+	"context"
 	"slices"
 )
 
 // find returns the ids of the rows that match.
-func (r *run) find(f frame, c *command) (Value, error) {
-	rows, err := r.rows(f, c)
+func (r *run) find(ctx context.Context, f frame, c *command) (Value, error) {
+	rows, err := r.rows(ctx, f, c)
 	if err != nil {
 		return Value{}, err
 	}
@@ -18,18 +19,18 @@ func (r *run) find(f frame, c *command) (Value, error) {
 }
 
 // rows are those for which where holds; without it all are.
-func (r *run) rows(f frame, c *command) ([]Row, error) {
-	all, err := r.candidates(f, c)
+func (r *run) rows(ctx context.Context, f frame, c *command) ([]Row, error) {
+	all, err := r.candidates(ctx, f, c)
 	if err != nil || c.where == nil {
 		return all, err
 	}
 	var rows []Row
 	for i := range all {
-		if err := r.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		inner := frame{scope: f.scope, schema: c.menu.Schema(), row: &all[i]}
-		v, err := r.eval(inner, c.where)
+		v, err := r.eval(ctx, inner, c.where)
 		if err != nil {
 			return nil, err
 		}
@@ -42,16 +43,16 @@ func (r *run) rows(f frame, c *command) ([]Row, error) {
 
 // candidates are the rows where can hold for: those an index gives for one of
 // the equalities that must all hold, or else every row.
-func (r *run) candidates(f frame, c *command) ([]Row, error) {
+func (r *run) candidates(ctx context.Context, f frame, c *command) ([]Row, error) {
 	if _, ok := c.menu.(Index); !ok {
-		return c.menu.Rows(r.ctx)
+		return c.menu.Rows(ctx)
 	}
 	for _, e := range conjuncts(c.where) {
 		name, ok := e.x.(property)
 		if !ok || e.op != "=" || !fixed(e.y) {
 			continue
 		}
-		v, raw, err := r.raw(frame{scope: f.scope}, e.y)
+		v, raw, err := r.raw(ctx, frame{scope: f.scope}, e.y)
 		if err != nil {
 			return nil, err
 		}
@@ -59,12 +60,12 @@ func (r *run) candidates(f frame, c *command) ([]Row, error) {
 		if v.Empty() {
 			continue // absent is equal to it too
 		}
-		rows, ok, err := lookup(r, c.menu, name.name, v)
+		rows, ok, err := lookup(ctx, c.menu, name.name, v)
 		if ok || err != nil {
 			return rows, err
 		}
 	}
-	return c.menu.Rows(r.ctx)
+	return c.menu.Rows(ctx)
 }
 
 // conjuncts are the operations that must all be true for e to be.
@@ -91,12 +92,12 @@ func fixed(e expr) bool {
 }
 
 // print shows rows, or with as-value hands them over.
-func (r *run) print(f frame, c *command, s *Schema) (Value, error) {
-	props, err := r.proplist(f, c, s)
+func (r *run) print(ctx context.Context, f frame, c *command, s *Schema) (Value, error) {
+	props, err := r.proplist(ctx, f, c, s)
 	if err != nil {
 		return Value{}, err
 	}
-	rows, err := r.rows(f, c)
+	rows, err := r.rows(ctx, f, c)
 	if err != nil {
 		return Value{}, err
 	}
@@ -120,7 +121,7 @@ func (r *run) print(f frame, c *command, s *Schema) (Value, error) {
 		lines = l.Detail
 	}
 	for _, line := range lines(s, rows) {
-		if err := r.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return Value{}, err
 		}
 		if err := r.s.Line(line); err != nil {
@@ -131,12 +132,12 @@ func (r *run) print(f frame, c *command, s *Schema) (Value, error) {
 }
 
 // proplist is the properties to show, nil for the usual ones.
-func (r *run) proplist(f frame, c *command, s *Schema) ([]string, error) {
+func (r *run) proplist(ctx context.Context, f frame, c *command, s *Schema) ([]string, error) {
 	a, ok := c.arg("proplist")
 	if !ok {
 		return nil, nil
 	}
-	v, raw, err := r.raw(f, a.value)
+	v, raw, err := r.raw(ctx, f, a.value)
 	if err != nil {
 		return nil, err
 	}
@@ -170,11 +171,15 @@ func rowsAsValue(s *Schema, rows []Row, props []string, detail bool) Value {
 func asValue(s *Schema, row Row, props []string, detail bool) Value {
 	pairs := make([]Pair, 0, len(row.Fields)+1)
 	add := func(name string, v Value) {
-		if props != nil && !slices.Contains(props, name) {
-			return
+		show := detail
+		switch {
+		case props != nil:
+			show = slices.Contains(props, name)
+		case !detail:
+			p, ok := s.find(name)
+			show = ok && p.Column
 		}
-		p, ok := s.find(name)
-		if ok && (props != nil || detail || p.Column) {
+		if show {
 			pairs = append(pairs, Pair{Key: name, Named: true, Value: v})
 		}
 	}

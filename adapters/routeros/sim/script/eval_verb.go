@@ -1,37 +1,38 @@
 package script
 
 import (
+	"context"
 	"slices"
 )
 
 // verb runs a command of a menu.
-func (r *run) verb(f frame, c *command) (Value, error) {
+func (r *run) verb(ctx context.Context, f frame, c *command) (Value, error) {
 	s := c.menu.Schema()
 	if _, own := s.command(c.name); own {
-		return r.own(f, c, s)
+		return r.own(ctx, f, c, s)
 	}
 	switch c.name {
 	case "print":
-		return r.print(f, c, s)
+		return r.print(ctx, f, c, s)
 	case "find":
-		return r.find(f, c)
+		return r.find(ctx, f, c)
 	case "get":
-		return r.get(f, c, s)
+		return r.get(ctx, f, c, s)
 	case "add":
-		fields, err := r.fields(f, c, s.find)
+		fields, err := r.fields(ctx, f, c, s.find)
 		if err != nil {
 			return Value{}, err
 		}
-		id, err := c.menu.Add(r.ctx, fields)
+		id, err := c.menu.Add(ctx, fields)
 		return ID(id), err
 	}
-	return Value{}, r.change(f, c, s)
+	return Value{}, r.change(ctx, f, c, s)
 }
 
 // own runs a command that only this menu has.
-func (r *run) own(f frame, c *command, s *Schema) (Value, error) {
+func (r *run) own(ctx context.Context, f frame, c *command, s *Schema) (Value, error) {
 	known, _ := s.command(c.name)
-	fields, err := r.fields(f, c, func(name string) (Property, bool) {
+	fields, err := r.fields(ctx, f, c, func(name string) (Property, bool) {
 		i := slices.IndexFunc(known.Params, func(p Property) bool { return p.Name == name })
 		if i < 0 {
 			return Property{}, false
@@ -41,18 +42,18 @@ func (r *run) own(f frame, c *command, s *Schema) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	return c.menu.Run(r.ctx, c.name, fields, r.s)
+	return c.menu.Run(ctx, c.name, fields, r.s)
 }
 
 // fields evaluates the parameters that are properties and gives them their form.
-func (r *run) fields(f frame, c *command, find func(string) (Property, bool)) (Fields, error) {
+func (r *run) fields(ctx context.Context, f frame, c *command, find func(string) (Property, bool)) (Fields, error) {
 	fields := make(Fields, 0, len(c.args))
 	for _, a := range c.args {
 		p, ok := find(a.name)
 		if !ok {
 			continue
 		}
-		v, raw, err := r.raw(f, a.value)
+		v, raw, err := r.raw(ctx, f, a.value)
 		if err != nil {
 			return nil, err
 		}
@@ -67,8 +68,8 @@ func (r *run) fields(f frame, c *command, find func(string) (Property, bool)) (F
 }
 
 // change runs the verbs that alter items they name.
-func (r *run) change(f frame, c *command, s *Schema) error {
-	rows, err := r.items(f, c, s)
+func (r *run) change(ctx context.Context, f frame, c *command, s *Schema) error {
+	rows, err := r.items(ctx, f, c, s)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (r *run) change(f frame, c *command, s *Schema) error {
 	case "enable", "disable":
 		fields = Fields{{Name: "disabled", Value: Bool(c.name == "disable")}}
 	case "unset":
-		name, err := r.propertyName(f, c, s)
+		name, err := r.propertyName(ctx, f, c, s)
 		if err != nil {
 			return err
 		}
@@ -86,18 +87,18 @@ func (r *run) change(f frame, c *command, s *Schema) error {
 		}
 		fields = Fields{{Name: name, Value: Nil()}}
 	default:
-		if fields, err = r.fields(f, c, s.find); err != nil {
+		if fields, err = r.fields(ctx, f, c, s.find); err != nil {
 			return err
 		}
 	}
 	for _, row := range rows {
-		if err := r.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if c.name == "remove" {
-			err = c.menu.Remove(r.ctx, row.ID)
+			err = c.menu.Remove(ctx, row.ID)
 		} else {
-			err = c.menu.Set(r.ctx, row.ID, fields)
+			err = c.menu.Set(ctx, row.ID, fields)
 		}
 		if err != nil {
 			return err
@@ -107,7 +108,7 @@ func (r *run) change(f frame, c *command, s *Schema) error {
 }
 
 // items are the rows the parameter numbers stands for.
-func (r *run) items(f frame, c *command, s *Schema) ([]Row, error) {
+func (r *run) items(ctx context.Context, f frame, c *command, s *Schema) ([]Row, error) {
 	if s.Singleton {
 		return []Row{{}}, nil
 	}
@@ -115,12 +116,12 @@ func (r *run) items(f frame, c *command, s *Schema) ([]Row, error) {
 	if !ok {
 		return nil, Fail("missing value(s) of argument(s) numbers")
 	}
-	v, raw, err := r.raw(f, a.value)
+	v, raw, err := r.raw(ctx, f, a.value)
 	if err != nil {
 		return nil, err
 	}
 	if raw != "" {
-		return r.named(c, s, raw)
+		return r.named(ctx, c, s, raw)
 	}
 	if v.kind == KindArray && len(v.pairs) == 0 && r.s.Quirks.EmptyFindFails {
 		return nil, Fail("expected item id (line 1 column %d)", a.column)
@@ -130,7 +131,7 @@ func (r *run) items(f frame, c *command, s *Schema) ([]Row, error) {
 	}
 	var rows []Row
 	for _, p := range elements(v) {
-		row, err := r.item(c, s, p.Value)
+		row, err := r.item(ctx, c, s, p.Value)
 		if err != nil {
 			return nil, err
 		}
@@ -140,14 +141,14 @@ func (r *run) items(f frame, c *command, s *Schema) ([]Row, error) {
 }
 
 // named resolves items written as words: "*1A,*1B" or "disk1".
-func (r *run) named(c *command, s *Schema, words string) ([]Row, error) {
+func (r *run) named(ctx context.Context, c *command, s *Schema, words string) ([]Row, error) {
 	var rows []Row
 	for _, p := range toArray(String(words)).pairs {
 		v := p.Value
 		if l := literal(v.text); l.kind == KindID || l.kind == KindNumber {
 			v = l
 		}
-		row, err := r.item(c, s, v)
+		row, err := r.item(ctx, c, s, v)
 		if err != nil {
 			return nil, err
 		}
@@ -157,17 +158,17 @@ func (r *run) named(c *command, s *Schema, words string) ([]Row, error) {
 }
 
 // item resolves an id, a row number, or the value of the menu's key.
-func (r *run) item(c *command, s *Schema, v Value) (Row, error) {
+func (r *run) item(ctx context.Context, c *command, s *Schema, v Value) (Row, error) {
 	name := s.Key
 	if v.kind == KindID {
 		name = ".id"
 	}
-	rows, ok, err := lookup(r, c.menu, name, v)
+	rows, ok, err := lookup(ctx, c.menu, name, v)
 	if err != nil {
 		return Row{}, err
 	}
 	if !ok {
-		if rows, err = c.menu.Rows(r.ctx); err != nil {
+		if rows, err = c.menu.Rows(ctx); err != nil {
 			return Row{}, err
 		}
 	}
@@ -189,24 +190,24 @@ func (r *run) noSuchItem() error {
 }
 
 // lookup asks the index of a menu, if it has one.
-func lookup(r *run, m Menu, name string, v Value) ([]Row, bool, error) {
+func lookup(ctx context.Context, m Menu, name string, v Value) ([]Row, bool, error) {
 	index, ok := m.(Index)
 	if !ok || v.kind == KindNumber {
 		return nil, false, nil
 	}
-	return index.Lookup(r.ctx, name, v)
+	return index.Lookup(ctx, name, v)
 }
 
 // get reads one property of one item, or all of them.
-func (r *run) get(f frame, c *command, s *Schema) (Value, error) {
-	row, err := r.one(f, c, s)
+func (r *run) get(ctx context.Context, f frame, c *command, s *Schema) (Value, error) {
+	row, err := r.one(ctx, f, c, s)
 	if err != nil {
 		return Value{}, err
 	}
 	if _, given := c.arg("value-name"); !given {
 		return asValue(s, row, nil, true), nil
 	}
-	name, err := r.propertyName(f, c, s)
+	name, err := r.propertyName(ctx, f, c, s)
 	if err != nil {
 		return Value{}, err
 	}
@@ -222,9 +223,9 @@ func (r *run) get(f frame, c *command, s *Schema) (Value, error) {
 }
 
 // one is the only row a command is about.
-func (r *run) one(f frame, c *command, s *Schema) (Row, error) {
+func (r *run) one(ctx context.Context, f frame, c *command, s *Schema) (Row, error) {
 	if !s.Singleton {
-		rows, err := r.items(f, c, s)
+		rows, err := r.items(ctx, f, c, s)
 		switch {
 		case err != nil:
 			return Row{}, err
@@ -235,7 +236,7 @@ func (r *run) one(f frame, c *command, s *Schema) (Row, error) {
 		}
 		return rows[0], nil
 	}
-	rows, err := c.menu.Rows(r.ctx)
+	rows, err := c.menu.Rows(ctx)
 	if err != nil || len(rows) == 0 {
 		return Row{}, err
 	}
@@ -243,11 +244,11 @@ func (r *run) one(f frame, c *command, s *Schema) (Row, error) {
 }
 
 // propertyName is the parameter value-name.
-func (r *run) propertyName(f frame, c *command, _ *Schema) (string, error) {
+func (r *run) propertyName(ctx context.Context, f frame, c *command, _ *Schema) (string, error) {
 	a, ok := c.arg("value-name")
 	if !ok {
 		return "", Fail("missing value(s) of argument(s) value-name")
 	}
-	v, raw, err := r.raw(f, a.value)
+	v, raw, err := r.raw(ctx, f, a.value)
 	return textOr(raw, v), err
 }

@@ -14,7 +14,9 @@ const (
 
 // units are the letters of an interval, in the order they must come.
 func units() []interval {
-	return []interval{{"w", week}, {"d", day}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond}}
+	return []interval{
+		{"w", week}, {"d", day}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond},
+	}
 }
 
 type interval struct {

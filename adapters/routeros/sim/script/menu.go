@@ -68,7 +68,8 @@ type Field struct {
 	Value Value
 }
 
-// A Row is one item. A property it does not have now is absent from Fields.
+// A Row is one item. Fields are properties and flags of the schema, each with a
+// value of its form; one the item does not have now is absent.
 type Row struct {
 	ID     string
 	Number int // its place in the whole menu, which print shows

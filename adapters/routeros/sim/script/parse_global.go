@@ -25,13 +25,15 @@ func grammarOf(name string) (g grammar, ok bool) {
 	case "local", "global", "set":
 		return grammar{vars: 1, positional: value, optional: 1}, true
 	case "if":
-		return grammar{positional: []string{"condition"}, blocks: []string{"do", "else"}, must: []string{"do"}}, true
+		return grammar{positional: []string{"condition"}, blocks: []string{"do", "else"},
+			must: []string{"do"}}, true
 	case "do":
 		return grammar{lead: "do", blocks: []string{"on-error"}, named: []string{"while"}}, true
 	case "while":
 		return grammar{positional: []string{"condition"}, blocks: []string{"do"}, must: []string{"do"}}, true
 	case "for":
-		return grammar{vars: 1, named: []string{"from", "to", "step"}, blocks: []string{"do"}, must: []string{"from", "to", "do"}}, true
+		return grammar{vars: 1, named: []string{"from", "to", "step"}, blocks: []string{"do"},
+			must: []string{"from", "to", "do"}}, true
 	case "foreach":
 		return grammar{vars: 2, named: []string{"in"}, blocks: []string{"do"}, must: []string{"in", "do"}}, true
 	case "onerror":

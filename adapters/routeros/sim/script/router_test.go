@@ -14,6 +14,7 @@ type shelf struct {
 	rows   []Row
 	next   int
 	calls  []string // what was done to it
+	during func()   // runs in Remove
 }
 
 func (m *shelf) Schema() *Schema { return m.schema }
@@ -57,6 +58,9 @@ func (m *shelf) Set(_ context.Context, id string, fields Fields) error {
 
 func (m *shelf) Remove(_ context.Context, id string) error {
 	m.calls = append(m.calls, "remove "+id)
+	if m.during != nil {
+		m.during()
+	}
 	m.rows = slices.DeleteFunc(m.rows, func(r Row) bool { return r.ID == id })
 	return nil
 }

@@ -79,22 +79,28 @@ func writeJSONArray(b *strings.Builder, v Value, conversion bool) {
 // writeJSONString escapes what JSON demands and leaves other bytes alone.
 func writeJSONString(b *strings.Builder, s string) {
 	b.WriteByte('"')
+	start := 0
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
+			continue
+		}
+		b.WriteString(s[start:i])
+		start = i + 1
+		switch c {
+		case '"', '\\':
 			b.WriteByte('\\')
 			b.WriteByte(c)
-		case c == '\n':
+		case '\n':
 			b.WriteString(`\n`)
-		case c == '\r':
+		case '\r':
 			b.WriteString(`\r`)
-		case c == '\t':
+		case '\t':
 			b.WriteString(`\t`)
-		case c < ' ' || c == 0x7f:
-			fmt.Fprintf(b, `\u%04x`, c)
 		default:
-			b.WriteByte(c)
+			fmt.Fprintf(b, `\u%04x`, c)
 		}
 	}
+	b.WriteString(s[start:])
 	b.WriteByte('"')
 }

@@ -82,23 +82,29 @@ func List(items ...Value) Value {
 // first in their order; the others are sorted by name, as RouterOS keeps them,
 // and of two with one name the last stays.
 func Array(pairs ...Pair) Value {
-	v := Value{kind: KindArray}
-	var named []Pair
-	for _, p := range pairs {
-		if p.Named {
-			named = append(named, p)
-			continue
+	sorted := slices.Clone(pairs)
+	slices.SortStableFunc(sorted, func(a, b Pair) int {
+		if !a.Named || !b.Named {
+			return cmp.Compare(rank(a), rank(b))
 		}
-		v.pairs = append(v.pairs, p)
-	}
-	slices.SortStableFunc(named, func(a, b Pair) int { return cmp.Compare(a.Key, b.Key) })
-	for i, p := range named {
-		if i+1 < len(named) && named[i+1].Key == p.Key {
-			continue
+		return cmp.Compare(a.Key, b.Key)
+	})
+	kept := sorted[:0]
+	for i, p := range sorted {
+		again := p.Named && i+1 < len(sorted) && sorted[i+1].Key == p.Key
+		if !again {
+			kept = append(kept, p)
 		}
-		v.pairs = append(v.pairs, p)
 	}
-	return v
+	return Value{kind: KindArray, pairs: kept}
+}
+
+// rank puts elements without a name first.
+func rank(p Pair) int {
+	if p.Named {
+		return 1
+	}
+	return 0
 }
 
 // Kind is the type of v.

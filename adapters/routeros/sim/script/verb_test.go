@@ -142,6 +142,16 @@ func TestARefusalOfTheHookIsARuntimeError(t *testing.T) {
 	}
 }
 
+func TestACutInsideACommandLeavesTheRest(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	r := newRouter(t, disks()...)
+	r.disk.during = cancel
+	err := r.Exec(ctx, `/disk/remove [find]`)
+	if want := []string{"remove *1"}; !errors.Is(err, context.Canceled) || !slices.Equal(r.disk.calls, want) {
+		t.Errorf("got %v after %q, want %v after %q", err, r.disk.calls, context.Canceled, want)
+	}
+}
+
 func TestLoopsEndWithTheirContext(t *testing.T) {
 	for _, line := range []string{`:while (true) do={}`, `:do {} while=(true)`, `:for i from=1 to=9999999999999 do={}`, `:delay 1w`} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -156,5 +166,25 @@ func TestLoopsEndWithTheirContext(t *testing.T) {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want %v", line, err, context.Canceled)
 		}
+	}
+}
+
+// TestALineThatConverges is the kind of line a driver writes: check, change,
+// show the row, then the token (section 1.9).
+func TestALineThatConverges(t *testing.T) {
+	const line = `:onerror e in={ :local n [:len [/disk/find where slot="csi-n"]]; ` +
+		`:if ($n = 0) do={ /disk/add type=file slot="csi-n" file-path="/raid10/n.img" file-size=1073741824 comment="a\$b" }; ` +
+		`:if ([/disk/get [find slot="csi-n"] file-size] >= 1073741824 and [/disk/get csi-n comment] = "a\$b") do={ ` +
+		`:put [:serialize to=json value=[/disk/print as-value proplist=.id,file-size,slot where slot="csi-n"] ` +
+		`options=json.no-string-conversion]; :put "token" } } do={ :put "ERR $e" }`
+	r := newRouter(t, disks()...)
+	want := `[{".id":"*20","file-size":1073741824,"slot":"csi-n"}]` + "\ntoken"
+	for range 2 {
+		if got := r.run(t, line); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	if len(r.disk.calls) != 1 {
+		t.Errorf("got %q, want one add", r.disk.calls)
 	}
 }
