@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 )
 
 // A Phase says on which side of a command a hook is called.
@@ -85,10 +86,12 @@ type run struct {
 	regexps map[string]*regexp.Regexp
 }
 
-// scope holds the variables of a block.
+// scope holds the variables of a block, and the names it has with :global: a
+// global variable is seen only where it was declared.
 type scope struct {
-	vars map[string]Value
-	up   *scope
+	vars    map[string]Value
+	globals []string
+	up      *scope
 }
 
 // frame is what an expression sees: the variables, and in where the row.
@@ -109,8 +112,11 @@ func (r *run) lookup(f frame, name string) Value {
 		if v, ok := s.vars[name]; ok {
 			return v
 		}
+		if slices.Contains(s.globals, name) {
+			return r.s.globals[name]
+		}
 	}
-	return r.s.globals[name]
+	return Value{}
 }
 
 // assign changes a variable where it was declared.
@@ -120,8 +126,11 @@ func (r *run) assign(f frame, name string, v Value) {
 			s.vars[name] = v
 			return
 		}
+		if slices.Contains(s.globals, name) {
+			r.s.globals[name] = v
+			return
+		}
 	}
-	r.s.globals[name] = v
 }
 
 // returned carries the value of :return out of a block.

@@ -91,6 +91,7 @@ func (r *run) variable(ctx context.Context, f frame, c *command) error {
 	case ":local":
 		f.scope.vars[c.vars[0]] = v
 	case ":global":
+		f.scope.globals = append(f.scope.globals, c.vars[0])
 		if _, given := c.arg("value"); given {
 			r.s.globals[c.vars[0]] = v
 		}

@@ -80,7 +80,18 @@ func TestLines(t *testing.T) {
 func TestGlobalsOutliveALine(t *testing.T) {
 	r := newRouter(t)
 	r.run(t, `:global x 5; :local y 6`)
-	if got, want := r.run(t, `:global x; :put "$x,$y"`), "5,"; got != want {
+	for line, want := range map[string]string{
+		`:global x; :put "$x,$y"`:                   "5,",
+		`:put "$x"`:                                 "", // not declared here
+		`{ :global x }; :put "$x"`:                  "",
+		`:global x; :local z $x; :set z 1; :put $x`: "5",
+	} {
+		if got := r.run(t, line); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+	r.run(t, `:global x; { :set x 7 }`)
+	if got, want := r.run(t, `:global x; :put $x`), "7"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

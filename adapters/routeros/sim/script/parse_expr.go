@@ -228,7 +228,7 @@ func (p *parser) operator() string {
 		switch {
 		case levelOf(op) == levelNone,
 			(op == "and" || op == "or") && isName(next),
-			op == "." && strings.HasPrefix(rest, ".id"):
+			op == "." && p.where != nil && strings.HasPrefix(rest, ".id"):
 			continue
 		}
 		p.pos += n
