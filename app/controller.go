@@ -11,18 +11,30 @@ import (
 // be called at once from many goroutines; that two calls on one volume do not
 // overlap is the Guard's work, that they do no harm if they do is the arrays'.
 type Controller struct {
-	settings  Settings
-	arrays    Arrays
-	recorder  ports.Recorder
-	seen      seen
-	pools     poolViews
-	unsettled unsettled
+	settings Settings
+	arrays   Arrays
+	recorder ports.Recorder
+	// seen keeps volumes as they were read or written last: a stale one makes a
+	// conditional write do nothing.
+	seen *memory[domain.VolumeID, domain.Volume]
+	// pools keeps what each array has, to choose where to make something.
+	pools *memory[domain.ArrayName, []domain.Pool]
+	// unsettled keeps on which array a create was tried whose outcome nobody
+	// knows: its retry goes there again, for a command that was thought lost may
+	// still land. Only that the volume is there settles it, or time: a refusal of
+	// the retry says nothing about the first try.
+	unsettled *memory[domain.Slot, domain.ArrayName]
 	creating  Guard // of slots that are looked for on several arrays
 }
 
 // NewController returns a controller over the arrays.
 func NewController(s Settings, arrays Arrays, recorder ports.Recorder) *Controller {
-	return &Controller{settings: s.complete(), arrays: arrays, recorder: recorder}
+	return &Controller{
+		settings: s.complete(), arrays: arrays, recorder: recorder,
+		seen:      newMemory[domain.VolumeID, domain.Volume](seenAge),
+		pools:     newMemory[domain.ArrayName, []domain.Pool](poolViewAge),
+		unsettled: newMemory[domain.Slot, domain.ArrayName](unsettledAge),
+	}
 }
 
 // Arrays returns the configured arrays.
@@ -46,9 +58,12 @@ func (c *Controller) find(ctx context.Context, id domain.VolumeID) (domain.Volum
 		c.seen.drop(id)
 		return domain.Volume{}, err
 	}
-	c.seen.put(v)
+	c.remember(v)
 	return v, nil
 }
+
+// remember keeps the volume as a hint.
+func (c *Controller) remember(v domain.Volume) { c.seen.put(v.ID, v, c.settings.Now()) }
 
 // A decision returns what a volume should become; the volume itself if nothing
 // has to change.
@@ -66,7 +81,7 @@ func update(ctx context.Context, a Array, old, next domain.Volume) (domain.Volum
 // read, nothing more: a refusal, whoever it comes from, and "nothing to do" are
 // only believed of a record read now.
 func (c *Controller) change(ctx context.Context, id domain.VolumeID, decide decision, write write) (domain.Volume, error) {
-	if v, ok := c.seen.get(id); ok {
+	if v, ok := c.seen.get(id, c.settings.Now()); ok {
 		done, changed, err := c.attempt(ctx, v, decide, write)
 		if changed && (err == nil || domain.Is(err, domain.Unreachable)) {
 			return done, err
@@ -104,6 +119,6 @@ func (c *Controller) attempt(ctx context.Context, v domain.Volume, decide decisi
 		c.seen.drop(v.ID)
 		return domain.Volume{}, true, err
 	}
-	c.seen.put(done)
+	c.remember(done)
 	return done, true, nil
 }

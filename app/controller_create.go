@@ -124,8 +124,8 @@ func (c *Controller) makeOn(ctx context.Context, m making, look look) (v domain.
 func (c *Controller) carryOut(ctx context.Context, a Array, plan domain.Plan) (domain.Volume, error) {
 	v, err := a.Volumes.Create(ctx, plan)
 	if err == nil {
-		c.unsettled.settle(plan.ID.Slot)
-		c.seen.put(v)
+		c.unsettled.drop(plan.ID.Slot)
+		c.remember(v)
 		return v, nil
 	}
 	c.pools.drop(a.Name)
@@ -155,8 +155,8 @@ func (c *Controller) orExisting(ctx context.Context, m making, why error) (domai
 // settle answers with a volume that is there, completing a copy that an earlier
 // call left half-made.
 func (c *Controller) settle(ctx context.Context, m making, v domain.Volume) (domain.Volume, error) {
-	c.unsettled.settle(v.ID.Slot)
-	c.seen.put(v)
+	c.unsettled.drop(v.ID.Slot)
+	c.remember(v)
 	if err := v.Satisfies(m.VolumeRequest); err != nil || v.Record.State != domain.Making {
 		return v, err
 	}

@@ -17,9 +17,9 @@ type listed struct {
 	name  string
 }
 
-// memory is a lister over entries held in memory; it keeps those whose name
+// inMemory is a lister over entries held in memory; it keeps those whose name
 // does not end in x.
-func memory(entries []listed) lister[listed] {
+func inMemory(entries []listed) lister[listed] {
 	return lister[listed]{
 		page: func(_ context.Context, a Array, p ports.Page) ([]listed, error) {
 			var page []listed
@@ -56,7 +56,7 @@ func TestPagesAddUpToTheWhole(t *testing.T) {
 		var got []listed
 		token := ""
 		for {
-			l := memory(entries)
+			l := inMemory(entries)
 			l.least = least
 			page, next, err := l.list(context.Background(), arrays, token, most)
 			if err != nil || most > 0 && len(page) > most {
@@ -80,7 +80,7 @@ func TestPagesAddUpToTheWhole(t *testing.T) {
 func TestForeignTokenIsAConflict(t *testing.T) {
 	arrays := []Array{{Name: "rds1"}}
 	for _, token := range []string{"rds1", "rds2:a", ":", "17"} {
-		if _, _, err := memory(nil).list(t.Context(), arrays, token, 0); !domain.Is(err, domain.Conflict) {
+		if _, _, err := inMemory(nil).list(t.Context(), arrays, token, 0); !domain.Is(err, domain.Conflict) {
 			t.Errorf("token %q: %v, want conflict", token, err)
 		}
 	}
