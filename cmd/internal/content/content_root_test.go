@@ -36,32 +36,36 @@ func TestRefused(t *testing.T) {
 		put  func(v *volume)
 		want string // in the message: the evidence
 	}{
-		{"xfs", func(v *volume) { v.run("mkfs.xfs", "-q") }, "xfs"},
-		{"btrfs", func(v *volume) { v.run("mkfs.btrfs", "-q") }, "btrfs"},
+		{"ext4 on a volume for xfs", func(v *volume) {
+			v.fsType = "xfs" // asked for when it is staged
+			v.run("mkfs.ext4", "-q", "-F")
+		}, "the device holds ext4"},
+		{"xfs", func(v *volume) { v.run("mkfs.xfs", "-q") }, "the device holds xfs"},
+		{"btrfs", func(v *volume) { v.run("mkfs.btrfs", "-q") }, "the device holds btrfs"},
 		{"LUKS", func(v *volume) {
 			v.run("cryptsetup", "luksFormat", "--batch-mode", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000")
-		}, "crypto_LUKS"},
-		{"LVM", func(v *volume) { v.onLoop("pvcreate", "--quiet", "--config", "global{use_lvmlockd=0}") }, "LVM2_member"},
-		{"GPT partition table", func(v *volume) { v.run("sgdisk", "--new=1:0:0") }, ""},
+		}, "the device holds crypto_LUKS"},
+		{"LVM", func(v *volume) { v.onLoop("pvcreate", "--quiet", "--config", "global{use_lvmlockd=0}") }, "the device holds LVM2_member"},
+		{"GPT partition table", func(v *volume) { v.run("sgdisk", "--new=1:0:0") }, "the device holds gpt"},
 		{"DOS partition table", func(v *volume) {
 			v.onLoop("sh", "-c", `echo ,, | sfdisk --quiet --no-reread --no-tell-kernel --label dos "$0"`)
-		}, ""},
-		{"swap", func(v *volume) { v.run("mkswap") }, "swap"},
+		}, "the device holds dos"},
+		{"swap", func(v *volume) { v.run("mkswap") }, "the device holds swap"},
 		{"ext4 with a damaged superblock", func(v *volume) {
 			v.run("mkfs.ext4", "-q", "-F")
 			v.erase(0, 4096)
-		}, ""},
+		}, "there is data at byte 4096"},
 		{"xfs with a damaged superblock", func(v *volume) {
 			v.run("mkfs.xfs", "-q")
 			v.erase(0, 4096)
-		}, ""},
+		}, "there is data at byte"},
 		{"btrfs with a damaged superblock", func(v *volume) {
 			v.run("mkfs.btrfs", "-q")
 			v.erase(64<<10, 4096)
-		}, ""},
-		{"garbage at the start", func(v *volume) { v.write(3*mib+5, []byte{1}) }, ""},
-		{"garbage at the end", func(v *volume) { v.write(volumeSize-1, []byte{1}) }, ""},
-		{"a device smaller than granted", func(v *volume) { must(0, os.Truncate(v.image(), volumeSize-mib))(v.rig) }, ""},
+		}, "there is data at byte"},
+		{"garbage at the start", func(v *volume) { v.write(3*mib+5, []byte{1}) }, "there is data at byte 3145733"},
+		{"garbage at the end", func(v *volume) { v.write(volumeSize-1, []byte{1}) }, "there is data at byte 536870911"},
+		{"a device smaller than granted", func(v *volume) { must(0, os.Truncate(v.image(), volumeSize-mib))(v.rig) }, "the device has 511 MiB"},
 	}
 	r := newRig(t)
 	for _, test := range tests {
@@ -109,7 +113,7 @@ func TestForeignContentIsRefused(t *testing.T) {
 		Snapshot: &csi.VolumeContentSource_SnapshotSource{SnapshotId: snapshot.GetSnapshotId()},
 	}})
 	restored.publish()
-	restored.refused("")
+	restored.refused("format is never")
 	must(r.controller.DeleteSnapshot(t.Context(), &csi.DeleteSnapshotRequest{SnapshotId: snapshot.GetSnapshotId()}))(r)
 }
 
@@ -123,7 +127,7 @@ func TestWrongIdentityIsRefused(t *testing.T) {
 	// The array now shows another image under the name that is connected.
 	must(0, os.Remove(v.link()))(r)
 	must(0, os.Symlink(other.image(), v.link()))(r)
-	v.refused("")
+	v.refused("not proved")
 	must(0, os.Remove(v.link()))(r)
 	must(0, os.Symlink(image, v.link()))(r)
 	if other.sum() != before {
@@ -138,7 +142,7 @@ func TestReadErrorIsRefused(t *testing.T) {
 	v.connect()
 	// The device keeps its size: reads behind the end of its file give EIO.
 	must(0, os.Truncate(v.image(), volumeSize/2))(r)
-	v.refused("")
+	v.refused("can not be read")
 	must(0, os.Truncate(v.image(), volumeSize))(r)
 }
 
@@ -193,7 +197,7 @@ func TestUsedWithOnlyABackupSuperblock(t *testing.T) {
 			v.publish()
 			v.erase(0, 4*mib)
 			v.erase(volumeSize-mib, mib)
-			v.refused("")
+			v.refused("there is data at byte")
 		})
 	}
 }
